@@ -1,0 +1,128 @@
+"""What can go wrong, as the caller of a function or of a webhook sees it.
+
+::
+
+    PluginError
+    ├── InvalidRequest           the input breaks the function's contract
+    │   ├── InvalidPhoneNumber   an address no text can be sent to
+    │   ├── InvalidMessage       nothing to send, or options that exclude each other
+    │   ├── MediaNotAllowed      too many media, or a URL Twilio cannot fetch
+    │   ├── InvalidPageToken     a next_token of another conversation, or none of ours
+    │   └── IdempotencyKeyReused the key was used before for a different message
+    ├── RecipientOptedOut        the person said STOP to this number
+    ├── TwilioRejected           Twilio refused, for good; carries its code and the remedy
+    ├── TwilioUnavailable        Twilio did not take the request; nothing was sent
+    ├── SendOutcomeUnknown       the request left and no answer came; it is being looked up
+    ├── SendInProgress           the same idempotency key is being sent right now
+    ├── StorageUnavailable       DynamoDB, EventBridge or Secrets Manager refused or could not be reached
+    ├── Misconfigured            a parameter, an environment variable or a secret is missing or wrong
+    └── WebhookRefused           an HTTP request that is not a webhook of ours; carries the HTTP status
+        ├── InvalidSignature     403
+        ├── UnreadableWebhook    400
+        ├── WebhookTooLarge      413
+        └── UnsupportedContent   415
+
+Lambda reports the class name as ``errorType``: it is the stable code that callers match on. ``retryable`` says whether the
+same call can succeed later with nothing changed.
+"""
+
+
+class PluginError(Exception):
+    """The root. ``retryable`` is True where repeating the same call can help and can do no harm."""
+
+    retryable: bool = False
+
+
+class InvalidRequest(PluginError):
+    """The input breaks the function's contract; the message names the field."""
+
+
+class InvalidPhoneNumber(InvalidRequest):
+    """Not a phone number in E.164 or in a form the default region explains."""
+
+
+class InvalidMessage(InvalidRequest):
+    """Nothing to send, or options that exclude each other."""
+
+
+class MediaNotAllowed(InvalidRequest):
+    """More than ten media, or a URL that is not http(s)."""
+
+
+class InvalidPageToken(InvalidRequest):
+    """``next_token`` was not issued for this conversation."""
+
+
+class IdempotencyKeyReused(InvalidRequest):
+    """The key was used within 24 hours for a different recipient, text or media."""
+
+
+class RecipientOptedOut(PluginError):
+    """The person said STOP to this number; only their START reopens it. ``twilio_code`` is 21610, Twilio's own for this."""
+
+    twilio_code = 21610
+
+
+class TwilioRejected(PluginError):
+    """Twilio refused the request for good. ``twilio_code`` is None where Twilio gave none; ``status`` is the HTTP status."""
+
+    def __init__(self, message: str, *, twilio_code: int | None, status: int) -> None:
+        super().__init__(message)
+        self.twilio_code = twilio_code
+        self.status = status
+
+
+class TwilioUnavailable(PluginError):
+    """Twilio did not take the request (refused connections or 429, after retries); nothing was sent."""
+
+    retryable = True
+
+
+class SendOutcomeUnknown(PluginError):
+    """The request left and no answer came. Sending again could text the person twice; reconciliation finds the truth."""
+
+
+class SendInProgress(PluginError):
+    """Another invocation is sending under the same idempotency key."""
+
+    retryable = True
+
+
+class StorageUnavailable(PluginError):
+    """An AWS service refused or could not be reached; the cause is chained."""
+
+    retryable = True
+
+
+class Misconfigured(PluginError):
+    """A parameter, an environment variable or a secret is missing or wrong; the message names it."""
+
+
+class WebhookRefused(PluginError):
+    """An HTTP request that is not a webhook of ours. ``status`` is what Twilio, or a stranger, is answered."""
+
+    status = 400
+
+
+class InvalidSignature(WebhookRefused):
+    """``X-Twilio-Signature`` is missing or does not fit the request."""
+
+    status = 403
+
+
+class UnreadableWebhook(WebhookRefused):
+    """The body cannot be read as one of Twilio's forms; the message names the field."""
+
+    status = 400
+
+
+class WebhookTooLarge(WebhookRefused):
+    """More bytes or fields than Twilio ever sends."""
+
+    status = 413
+
+
+class UnsupportedContent(WebhookRefused):
+    """Not ``application/x-www-form-urlencoded``."""
+
+    status = 415
