@@ -1,0 +1,1 @@
+"""How it is done: DynamoDB, EventBridge, Secrets Manager and Twilio behind the services' ports."""

@@ -1,0 +1,1 @@
+"""What things are: pure, and free of AWS and HTTP."""

@@ -1,0 +1,1 @@
+"""Where Lambda meets it: configuration, wiring, entry points, logs."""

@@ -1,0 +1,1 @@
+"""What the plugin does: one use case a module, with its ports as arguments."""

@@ -1,0 +1,73 @@
+"""The Twilio credentials, from Secrets Manager.
+
+The secret is a JSON object: ``{"auth_token": "…"}``, with ``previous_auth_token`` while a token is rotated, and with
+``api_key_sid`` and ``api_key_secret`` where REST calls should use an API key.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from twilio_plugin.errors import Misconfigured, StorageUnavailable
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+LIFETIME_SECONDS = 300
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Credentials:
+    """Never printed: it has no repr."""
+
+    auth_tokens: tuple[str, ...]
+    """The token in force first, then the previous one if there is one."""
+    api_key: tuple[str, str] | None
+    """SID and secret."""
+
+
+class TwilioSecret:
+    """The credentials, read once and again after `LIFETIME_SECONDS`."""
+
+    def __init__(self, client: Callable[[], SecretsManagerClient], secret: str) -> None:
+        """`client` is called at the first read, so that a warm start pays nothing for it. `secret` is a name or an ARN."""
+        self._client = client
+        self._secret = secret
+        self._cached: Credentials | None = None
+        self._read_at = 0.0
+
+    def credentials(self, *, newer_than_seconds: float = LIFETIME_SECONDS) -> Credentials:
+        """Raises Misconfigured for a secret of another shape, StorageUnavailable where it cannot be read."""
+        if self._cached is None or time.monotonic() - self._read_at >= newer_than_seconds:
+            self._cached = self._read()
+            self._read_at = time.monotonic()
+        return self._cached
+
+    def _read(self) -> Credentials:
+        try:
+            text = self._client().get_secret_value(SecretId=self._secret)["SecretString"]
+        except (ClientError, BotoCoreError) as error:
+            code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+            raise StorageUnavailable(f"Secrets Manager: {code} for the secret {self._secret!r}.") from error
+        return _parse(text, self._secret)
+
+
+def _parse(text: str, secret: str) -> Credentials:
+    try:
+        fields = json.loads(text)
+        tokens = tuple(fields[name] for name in ("auth_token", "previous_auth_token") if fields.get(name))
+        key = (fields["api_key_sid"], fields["api_key_secret"]) if fields.get("api_key_sid") else None
+    except (ValueError, KeyError, AttributeError, TypeError):
+        # Not chained: the cause would show what is in the secret.
+        tokens, key = (), None
+    if not tokens:
+        raise Misconfigured(
+            f'The secret {secret!r} must be JSON like {{"auth_token": "…"}}, with api_key_sid and api_key_secret or neither.'
+        ) from None
+    return Credentials(tokens, key)

@@ -1,0 +1,127 @@
+"""What callers put in: the input of every function an agent invokes, and what they get back.
+
+Types and unknown fields are refused here with the field's name. What is wrong *about* a message (its number, its media) has an
+error of its own and is decided by the services.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from twilio_plugin.domain.address import Channel
+from twilio_plugin.domain.segments import MAX_LIMIT, MIN_LIMIT, Encoding
+
+
+class _Input(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, use_attribute_docstrings=True)
+
+
+class SendMessage(_Input):
+    """A text to one person."""
+
+    to: str
+    """The recipient: E.164, a number as it is dialled in the default region, or ``whatsapp:`` before one."""
+    body: str = ""
+    """The text. Over `chunk_limit` it is sent in parts, one after the other."""
+    media_url: list[str] = []
+    """At most ten public http(s) URLs. They go with the first part."""
+    from_: Annotated[str | None, Field(alias="from")] = None
+    """Our number; the stack's number where none is given. Answer a text from the address it came to."""
+    messaging_service_sid: Annotated[str | None, Field(pattern=r"^MG[0-9a-fA-F]{32}$")] = None
+    """A Messaging Service to send through; the number above must be in it."""
+    chunk_limit: Annotated[int, Field(ge=MIN_LIMIT, le=MAX_LIMIT)] = MAX_LIMIT
+    """Characters in a part. At 160 or less every part is a single SMS segment."""
+    idempotency_key: Annotated[str | None, Field(min_length=1, max_length=128)] = None
+    """The same key within 24 hours sends once, and answers the same."""
+    strip_markdown: bool = False
+    """Turn Markdown into plain text first."""
+    smart_encoded: bool = False
+    """Turn typographic punctuation into GSM-7 look-alikes first, so that it does not double the segments."""
+
+
+class SendSms(SendMessage):
+    """A text with words in it; media may come along."""
+
+
+class SendMms(SendMessage):
+    """Media, with or without words."""
+
+
+class SentMessage(BaseModel):
+    """One part as Twilio accepted it."""
+
+    message_sid: str
+    status: str
+    body: str
+    encoding: Encoding
+    segments: int
+
+
+class SendResult(BaseModel):
+    """What was sent."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    conversation_id: str
+    to: str
+    from_: Annotated[str, Field(alias="from")]
+    messages: list[SentMessage]
+
+
+class ReadHistory(_Input):
+    """Which conversation, and how much of it."""
+
+    phone_number: str
+    """The person's number or address."""
+    our_number: str | None = None
+    """Our side of it; the stack's number where none is given."""
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    """The newest messages to return."""
+    channel: Channel | None = None
+    """``phone`` (texts and calls) unless the number has a channel in front."""
+    next_token: str | None = None
+    """From the answer before: the next older page."""
+
+
+class HistoryMedia(BaseModel):
+    """An attachment."""
+
+    url: str
+    content_type: str
+
+
+class HistoryMessage(BaseModel):
+    """One message or spoken turn."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    message_sid: str
+    occurred_at: str
+    kind: Literal["sms", "mms", "speech"]
+    direction: Literal["inbound", "outbound"]
+    from_: Annotated[str, Field(alias="from")]
+    to: str
+    body: str
+    media: list[HistoryMedia] = []
+    opt_out_type: str | None = None
+    status: str | None = None
+    error_code: int | None = None
+
+
+class HistoryTurn(BaseModel):
+    """A turn as chat models take it."""
+
+    role: Literal["user", "assistant"]
+    content: str
+
+
+class History(BaseModel):
+    """A page of a conversation, oldest first."""
+
+    conversation_id: str
+    text: str
+    messages: list[HistoryMessage]
+    turns: list[HistoryTurn]
+    next_token: str | None = None

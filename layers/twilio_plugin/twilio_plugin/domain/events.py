@@ -1,0 +1,177 @@
+"""The plugin's events: the one place their shapes are written down.
+
+`events/schemas`, `events/bus` and `docs/events.md` are generated from these classes. Every event goes to the bus with source
+``twilio.plugin``; its detail-type is the class's `detail_type`. A field that has nothing to say is left out of the detail.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from twilio_plugin.domain.address import Channel
+from twilio_plugin.domain.message import Media
+from twilio_plugin.domain.opt_out import ContactState, OptOutType
+from twilio_plugin.domain.twilio_errors import ErrorClass
+
+SOURCE = "twilio.plugin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What every event carries."""
+
+    detail_type: ClassVar[str]
+
+    version: Literal["1"] = "1"
+    """The version of this shape. Fields may be added within a version; none is removed or changed."""
+    event_id: str
+    """The same when an event is delivered again: act on it once."""
+    occurred_at: str
+    """When it happened: ISO 8601, UTC, milliseconds."""
+    account_sid: str
+    """The Twilio account, ``AC…``."""
+    conversation_id: str
+    """``phone|<our number>|<theirs>``, or another channel in front."""
+
+    def detail(self) -> dict[str, Any]:
+        """The detail as JSON has it: without empty fields, and ``from_`` under Twilio's name."""
+        fields = dataclasses.asdict(self)
+        return {name.rstrip("_"): value for name, value in fields.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmsReceived(Event):
+    """A person sent a text: SMS, MMS, WhatsApp or RCS."""
+
+    detail_type: ClassVar[str] = "SMS_RECEIVED"
+
+    message_sid: str
+    """Twilio's id of the message, ``SM…`` or ``MM…``."""
+    channel: Channel
+    """Where it came in."""
+    from_: str
+    """Who sent it, as Twilio writes the address."""
+    to: str
+    """Our address it was sent to: answer from this one."""
+    body: str
+    """The text; may be empty where there are media."""
+    media: tuple[Media, ...] = ()
+    """The attachments."""
+    num_segments: int = 1
+    """How many SMS segments it took."""
+    opt_out_type: OptOutType | None = None
+    """There only if the text was STOP, START or HELP (or a keyword for them): Twilio has answered, an agent must not."""
+    messaging_service_sid: str | None = None
+    """The Messaging Service, if the number is in one."""
+    fields: dict[str, str] = dataclasses.field(default_factory=dict)
+    """Everything else Twilio sent, under Twilio's names: ``ProfileName``, ``ButtonPayload``, ``Latitude``, ``FromCity`` …"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmsSent(Event):
+    """Twilio accepted a message of ours. Its status callbacks may have come before this."""
+
+    detail_type: ClassVar[str] = "SMS_SENT"
+
+    message_sid: str
+    """Twilio's id of the message."""
+    channel: Channel
+    """Where it goes out."""
+    from_: str
+    """Our address."""
+    to: str
+    """The recipient."""
+    body: str
+    """The text of this part."""
+    media_url: tuple[str, ...] = ()
+    """The media sent with it."""
+    status: str
+    """Twilio's status at acceptance: ``queued`` or ``accepted``, later ones if it was found by reconciliation."""
+    encoding: Literal["GSM-7", "UCS-2"]
+    """How it travels."""
+    segments: int
+    """How many SMS segments it takes."""
+    part: int
+    """Which part of the text this is, from 1."""
+    parts: int
+    """How many parts the text has."""
+    send_id: str
+    """The caller's idempotency key, or the request id of the invocation that sent it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmsStatusChanged(Event):
+    """A message of ours went a step further: ``sent``, ``delivered``, ``read`` …  Failures come as SMS_FAILED instead."""
+
+    detail_type: ClassVar[str] = "SMS_STATUS_CHANGED"
+
+    message_sid: str
+    """Twilio's id of the message."""
+    channel: Channel
+    """Where it went out."""
+    from_: str
+    """Our address."""
+    to: str
+    """The recipient."""
+    status: str
+    """Twilio's message status."""
+    send_id: str | None = None
+    """The idempotency key or request id of the send."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmsFailed(Event):
+    """A message of ours did not arrive."""
+
+    detail_type: ClassVar[str] = "SMS_FAILED"
+
+    message_sid: str | None = None
+    """Twilio's id of the message; not there if Twilio never had it."""
+    channel: Channel
+    """Where it was to go out."""
+    from_: str
+    """Our address."""
+    to: str
+    """The recipient."""
+    status: Literal["failed", "undelivered", "not_sent"]
+    """Twilio's status, or ``not_sent`` where reconciliation found that Twilio never had it: sending it again is safe."""
+    error_code: int | None = None
+    """Twilio's error code."""
+    error_class: ErrorClass
+    """What kind of trouble it is."""
+    meaning: str
+    """The trouble in a sentence."""
+    remedy: str
+    """What to do about it."""
+    send_id: str | None = None
+    """The idempotency key or request id of the send."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptOutChanged(Event):
+    """A person said STOP or START, or Twilio told us that they had."""
+
+    detail_type: ClassVar[str] = "OPT_OUT_CHANGED"
+
+    channel: Channel
+    """Where it was said."""
+    from_: str
+    """The person."""
+    to: str
+    """Our address they mean."""
+    state: ContactState
+    """``opted_out``: every send is refused until their START. ``opted_in``: sends are allowed again."""
+    cause: Literal["keyword", "twilio_21610"]
+    """A text of theirs, or Twilio's refusal of a send."""
+    message_sid: str | None = None
+    """The message that said so."""
+
+
+EVENTS: tuple[type[Event], ...] = (SmsReceived, SmsSent, SmsStatusChanged, SmsFailed, OptOutChanged)
+
+
+def event_id(kind: type[Event], *facts: str | int) -> str:
+    """An id that is the same whenever the same thing is announced: ``SMS_RECEIVED#SM…``."""
+    return "#".join([kind.detail_type, *map(str, facts)])

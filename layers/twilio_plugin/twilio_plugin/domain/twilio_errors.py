@@ -1,0 +1,116 @@
+"""Twilio's error codes for messages: what kind of trouble each is, and what to do about it.
+
+Source: Twilio, "Error and Warning Dictionary".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+ErrorClass = Literal["recipient", "configuration", "content", "policy", "transient", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class TwilioError:
+    """``recipient``: this person cannot be reached so. ``configuration``: the account or number needs a change.
+    ``content``: the message is at fault. ``policy``: a carrier or Twilio filtered it. ``transient``: later may work.
+    """
+
+    code: int | None
+    error_class: ErrorClass
+    meaning: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.meaning} {self.remedy}" if self.code is None else f"{self.code}: {self.meaning} {self.remedy}"
+
+
+def _row(code: int, error_class: ErrorClass, meaning: str, remedy: str) -> tuple[int, TwilioError]:
+    return code, TwilioError(code, error_class, meaning, remedy)
+
+
+TWILIO_ERRORS: dict[int, TwilioError] = dict(
+    (
+        _row(
+            20003,
+            "configuration",
+            "Twilio did not accept the credentials.",
+            "Check the account SID and the stored secret.",
+        ),
+        _row(20404, "configuration", "Twilio does not know this resource.", "Check the account SID and the number."),
+        _row(20429, "transient", "Too many requests at once.", "Send more slowly; nothing was sent."),
+        _row(21211, "recipient", "The recipient is not a phone number Twilio accepts.", "Correct the number."),
+        _row(21212, "configuration", "The sender is not a phone number Twilio accepts.", "Use a number of this account."),
+        _row(
+            21408,
+            "configuration",
+            "Texts to this country are off.",
+            "Turn it on under Messaging > Settings > Geo permissions.",
+        ),
+        _row(21602, "content", "There is no text.", "Give a body or media."),
+        _row(21604, "content", "There is no recipient.", "Give `to`."),
+        _row(
+            21606,
+            "configuration",
+            "The sender cannot text from this account.",
+            "Use an SMS-capable number of this account.",
+        ),
+        _row(
+            21608,
+            "configuration",
+            "A trial account texts verified numbers only.",
+            "Verify the number, or upgrade the account.",
+        ),
+        _row(21610, "recipient", "The person said STOP to this number.", "Do not text; they can reopen it with START."),
+        _row(
+            21611,
+            "transient",
+            "The sender's queue is full.",
+            "Send more slowly, or add numbers in a Messaging Service.",
+        ),
+        _row(
+            21612,
+            "configuration",
+            "This sender cannot reach this recipient.",
+            "Use a number of the recipient's country.",
+        ),
+        _row(21614, "recipient", "The recipient is not a mobile number.", "Use a number that takes texts."),
+        _row(21617, "content", "The text is over 1,600 characters.", "Lower `chunk_limit`."),
+        _row(21619, "content", "There is no text and no media.", "Give a body or media."),
+        _row(21620, "content", "A media URL is not valid.", "Give a public http(s) URL."),
+        _row(21623, "content", "There are more than ten media.", "Send at most ten in a message."),
+        _row(21660, "configuration", "The sender belongs to another account.", "Use a number of this account."),
+        _row(30001, "transient", "Twilio's queue for this sender is full.", "Send more slowly."),
+        _row(30002, "configuration", "The Twilio account is suspended.", "See the Twilio console."),
+        _row(30003, "recipient", "The phone is off or out of reach.", "Try again later."),
+        _row(30004, "recipient", "The recipient or their carrier blocks this.", "Do not try again."),
+        _row(30005, "recipient", "The number is not in service.", "Correct the number."),
+        _row(30006, "recipient", "The number is a landline or its carrier is out of reach.", "Use a mobile number."),
+        _row(
+            30007,
+            "policy",
+            "The carrier filtered it as spam.",
+            "Reword it; register the sender; keep to the carrier's rules.",
+        ),
+        _row(30008, "transient", "The carrier gave no reason.", "Try again later."),
+        _row(30019, "content", "The media are too large for the carrier.", "Send smaller media."),
+        _row(30034, "configuration", "The US number is not registered.", "Register an A2P 10DLC campaign for it."),
+        _row(30032, "configuration", "The toll-free number is not verified.", "Complete toll-free verification."),
+        _row(30036, "transient", "It waited longer than it may.", "Send again if it still matters."),
+        _row(30410, "transient", "The carrier timed out.", "Try again later."),
+        _row(30450, "policy", "Blocked as SMS pumping.", "See SMS Pumping Protection in the console."),
+        _row(30610, "policy", "Blocked by the compliance toolkit.", "See the consent records."),
+        _row(30640, "policy", "Blocked in quiet hours.", "Send in the recipient's daytime."),
+        _row(63016, "policy", "Outside WhatsApp's 24-hour window.", "Send an approved template."),
+        _row(63036, "recipient", "The recipient cannot be reached on this channel.", "Use SMS."),
+    )
+)
+
+
+def explain(code: int | None) -> TwilioError:
+    """The row of a code; a code without a row is ``unknown``, with where to look it up."""
+    if code in TWILIO_ERRORS:
+        return TWILIO_ERRORS[code]
+    where = "See the Twilio console's error log." if code is None else f"See https://www.twilio.com/docs/api/errors/{code}."
+    return TwilioError(code, "unknown", "Twilio gave no further reason.", where)

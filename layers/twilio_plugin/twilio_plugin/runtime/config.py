@@ -1,0 +1,82 @@
+"""What each function is told by its environment. The only reader of ``os.environ``.
+
+A class lists exactly the variables its function has in `template.yaml`, field ``conversations_table`` being
+``CONVERSATIONS_TABLE``; a test compares the two. Read on cold start, so that a mistake shows at once and says its name.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields
+from typing import TypeVar
+
+from twilio_plugin.errors import Misconfigured
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """sms_webhook, status_webhook."""
+
+    conversations_table: str
+    outbox_table: str
+    retention_days: str
+    twilio_secret: str
+    twilio_webhook_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """send_sms, send_mms."""
+
+    conversations_table: str
+    outbox_table: str
+    phone_default_region: str
+    retention_days: str
+    twilio_account_sid: str
+    twilio_api_base_url: str
+    twilio_phone_number: str
+    twilio_secret: str
+    twilio_webhook_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """conversation_history."""
+
+    conversations_table: str
+    phone_default_region: str
+    twilio_phone_number: str
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """event_relay."""
+
+    event_bus_name: str
+    outbox_table: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reconcile:
+    """reconcile."""
+
+    conversations_table: str
+    event_bus_name: str
+    outbox_table: str
+    retention_days: str
+    twilio_account_sid: str
+    twilio_api_base_url: str
+    twilio_secret: str
+    twilio_webhook_url: str
+
+
+Config = TypeVar("Config", Webhook, Send, History, Relay, Reconcile)
+
+
+def read(kind: type[Config]) -> Config:
+    """Raises Misconfigured, naming what is missing."""
+    names = [field.name for field in fields(kind)]
+    missing = [name.upper() for name in names if not os.environ.get(name.upper())]
+    if missing:
+        raise Misconfigured(f"Environment variables are missing or empty: {', '.join(missing)}.")
+    return kind(**{name: os.environ[name.upper()] for name in names})

@@ -1,0 +1,207 @@
+"""The composition root: one function a Lambda, and the only place that builds adapters.
+
+Each imports what its Lambda needs and nothing else, because a caller waits for every import of a cold start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+
+from twilio_plugin.runtime import config
+from twilio_plugin.runtime.observability import logger
+
+if TYPE_CHECKING:
+    from twilio_plugin.adapters.conversations import ConversationsTable
+    from twilio_plugin.adapters.dynamodb import DynamoDB
+    from twilio_plugin.adapters.outbox import OutboxTable
+    from twilio_plugin.adapters.secrets import TwilioSecret
+    from twilio_plugin.adapters.twilio_rest import TwilioTexting
+    from twilio_plugin.domain.actions import SendMessage, SendResult
+    from twilio_plugin.runtime.http import Form, IsSigned
+    from twilio_plugin.services.reconcile import Reconciled
+
+Handler = Callable[[Any, Any], Any]
+
+# Short, because Twilio waits 15 s and a person on the phone less; boto3 repeats what is safe to repeat.
+_AWS = Config(connect_timeout=2, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 3})
+# A wrong signature makes the secret worth another look, but strangers must not make us read it at will.
+_SECRET_SECOND_LOOK_SECONDS = 10.0
+
+
+def sms_webhook() -> Handler:
+    from twilio_plugin.domain.message import inbound_message
+    from twilio_plugin.runtime.http import twiml, webhook
+    from twilio_plugin.services.receive_sms import receive_sms
+
+    env = config.read(config.Webhook)
+    _, conversations = _tables(env)
+
+    def use_case(form: Form, _query: Mapping[str, str]) -> None:
+        message = inbound_message(form)
+        logger.append_keys(message_sid=message.message_sid)
+        new = receive_sms(message, conversations, _now)
+        logger.info("text received", extra={"conversation_id": message.conversation_id, "kind": message.kind, "new": new})
+
+    return webhook(use_case, _is_signed(env.twilio_secret), env.twilio_webhook_url, twiml())
+
+
+def status_webhook() -> Handler:
+    from twilio_plugin.runtime.http import no_content, webhook
+    from twilio_plugin.services.track_status import status_update, track_status
+
+    env = config.read(config.Webhook)
+    _, conversations = _tables(env)
+
+    def use_case(form: Form, query: Mapping[str, str]) -> None:
+        update = status_update(form, query)
+        logger.append_keys(message_sid=update.message_sid)
+        new = track_status(update, conversations, _now)
+        logger.info("message status", extra={"status": update.status, "error_code": update.error_code, "new": new})
+
+    return webhook(use_case, _is_signed(env.twilio_secret), env.twilio_webhook_url, no_content())
+
+
+def send_sms() -> Handler:
+    from twilio_plugin.domain.actions import SendSms
+    from twilio_plugin.runtime.invocation import function
+
+    return function(SendSms, _send())
+
+
+def send_mms() -> Handler:
+    from twilio_plugin.domain.actions import SendMms
+    from twilio_plugin.runtime.invocation import function
+
+    return function(SendMms, _send())
+
+
+def conversation_history() -> Handler:
+    from twilio_plugin.adapters.history import HistoryTable
+    from twilio_plugin.domain.actions import History, ReadHistory
+    from twilio_plugin.runtime.invocation import function
+    from twilio_plugin.services.read_history import read_history
+
+    env = config.read(config.History)
+    table = HistoryTable(_dynamodb(), env.conversations_table)
+
+    def use_case(request: ReadHistory, _request_id: str) -> History:
+        return read_history(request, table, phone_number=env.twilio_phone_number, default_region=env.phone_default_region)
+
+    return function(ReadHistory, use_case)
+
+
+def event_relay() -> Handler:
+    from twilio_plugin.adapters.event_bus import EventBridgeBus
+    from twilio_plugin.adapters.outbox import OutboxTable, from_stream
+    from twilio_plugin.runtime.stream import relay
+    from twilio_plugin.services.relay_events import relay_events
+
+    env = config.read(config.Relay)
+    bus = EventBridgeBus(boto3.client("events", config=_AWS), env.event_bus_name)
+    outbox = OutboxTable(_dynamodb(), env.outbox_table)
+    return relay(from_stream, lambda announcements: relay_events(announcements, bus, outbox))
+
+
+def reconcile() -> Handler:
+    from dataclasses import asdict
+
+    from twilio_plugin.adapters.event_bus import EventBridgeBus
+    from twilio_plugin.adapters.sends import SendsTable
+    from twilio_plugin.services import reconcile as service
+
+    env = config.read(config.Reconcile)
+    outbox, conversations = _tables(env)
+    by = service.Reconciler(
+        outbox=outbox,
+        bus=EventBridgeBus(boto3.client("events", config=_AWS), env.event_bus_name),
+        sends=SendsTable(_dynamodb(), env.conversations_table, outbox, conversations, _now),
+        texting=_texting(env),
+        clock=_now,
+        account_sid=env.twilio_account_sid,
+    )
+
+    @logger.inject_lambda_context(clear_state=True)
+    def lambda_handler(_event: Any, _context: Any) -> dict[str, int]:
+        done: Reconciled = service.reconcile(by)
+        logger.info("reconciled", extra=asdict(done))
+        return asdict(done)
+
+    return lambda_handler
+
+
+def _send() -> Callable[[SendMessage, str], SendResult]:
+    from twilio_plugin.adapters.sends import SendsTable
+    from twilio_plugin.services.send_message import Sender, send_message
+
+    env = config.read(config.Send)
+    outbox, conversations = _tables(env)
+    by = Sender(
+        conversations=conversations,
+        sends=SendsTable(_dynamodb(), env.conversations_table, outbox, conversations, _now),
+        texting=_texting(env),
+        clock=_now,
+        phone_number=env.twilio_phone_number,
+        default_region=env.phone_default_region,
+        account_sid=env.twilio_account_sid,
+        not_recorded=lambda sid: logger.error("sent but not recorded; reconcile will", extra={"message_sid": sid}),
+    )
+    return lambda request, request_id: send_message(request, request_id, by)
+
+
+def _tables(env: config.Webhook | config.Send | config.Reconcile) -> tuple[OutboxTable, ConversationsTable]:
+    from twilio_plugin.adapters.conversations import ConversationsTable
+    from twilio_plugin.adapters.outbox import OutboxTable
+
+    outbox = OutboxTable(_dynamodb(), env.outbox_table)
+    days = int(env.retention_days)
+    return outbox, ConversationsTable(_dynamodb(), env.conversations_table, outbox, retention_days=days)
+
+
+def _texting(env: config.Send | config.Reconcile) -> TwilioTexting:
+    from twilio_plugin.adapters.twilio_rest import TwilioTexting
+
+    return TwilioTexting(
+        env.twilio_account_sid,
+        _secret(env.twilio_secret).credentials,
+        status_url=f"{env.twilio_webhook_url}/status",
+        api_base_url=env.twilio_api_base_url,
+    )
+
+
+def _is_signed(secret_name: str) -> IsSigned:
+    from twilio_plugin.adapters.twilio_signature import is_signed
+
+    secret = _secret(secret_name)
+
+    def check(signature: str, urls: Iterable[str], form: Form) -> bool:
+        known = secret.credentials()
+        if is_signed(signature, urls, form, known.auth_tokens):
+            return True
+        # The token may have been rotated since the secret was read.
+        fresh = secret.credentials(newer_than_seconds=_SECRET_SECOND_LOOK_SECONDS)
+        return fresh is not known and is_signed(signature, urls, form, fresh.auth_tokens)
+
+    return check
+
+
+def _secret(name: str) -> TwilioSecret:
+    from twilio_plugin.adapters.secrets import TwilioSecret
+
+    return TwilioSecret(lambda: boto3.client("secretsmanager", config=_AWS), name)
+
+
+@cache
+def _dynamodb() -> DynamoDB:
+    from twilio_plugin.adapters.dynamodb import DynamoDB
+
+    return DynamoDB(boto3.client("dynamodb", config=_AWS))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

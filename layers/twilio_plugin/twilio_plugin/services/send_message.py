@@ -1,0 +1,214 @@
+"""A text to a person, in parts if it is long, each part at most once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from mimetypes import guess_type
+
+from twilio_plugin.domain.actions import SendMessage, SendMms, SendResult, SendSms, SentMessage
+from twilio_plugin.domain.address import Address, masked
+from twilio_plugin.domain.conversation import Entry
+from twilio_plugin.domain.events import SmsSent, event_id
+from twilio_plugin.domain.message import MAX_MEDIA, Media
+from twilio_plugin.domain.outbound import Part, Receipt
+from twilio_plugin.domain.phone_number import any_address, recipient
+from twilio_plugin.domain.plain_text import plain_text
+from twilio_plugin.domain.segments import fold_punctuation, split
+from twilio_plugin.domain.timestamp import iso
+from twilio_plugin.errors import (
+    InvalidMessage,
+    MediaNotAllowed,
+    PluginError,
+    RecipientOptedOut,
+    SendOutcomeUnknown,
+    StorageUnavailable,
+    TwilioRejected,
+    TwilioUnavailable,
+)
+from twilio_plugin.services.learn_opt_out import OPTED_OUT, learn_opt_out
+from twilio_plugin.services.ports import Clock, Conversations, Sends, Texting
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Everything sending needs: ports, and the stack's own defaults."""
+
+    conversations: Conversations
+    sends: Sends
+    texting: Texting
+    clock: Clock
+    phone_number: str
+    default_region: str
+    account_sid: str
+    not_recorded: Callable[[str], None]
+    """Told the SID of a message that Twilio took and storage did not; reconciliation will record it."""
+
+
+def send_message(request: SendMessage, request_id: str, by: Sender) -> SendResult:
+    """Send, part after part; each goes out after Twilio accepted the one before.
+
+    `request_id` stands in for the idempotency key where the caller gave none: Lambda keeps it over its own retries.
+
+    Raises:
+        InvalidPhoneNumber, InvalidMessage, MediaNotAllowed, RecipientOptedOut: refused before Twilio.
+        TwilioRejected, TwilioUnavailable, SendOutcomeUnknown: the part it stopped at; parts before it are sent.
+        IdempotencyKeyReused, SendInProgress: see `twilio_plugin.errors`.
+    """
+    parts = _parts(request, request_id, by)
+    first = parts[0]
+    if by.conversations.contact_state(first.conversation_id) == "opted_out":
+        raise RecipientOptedOut(
+            f"{masked(str(first.recipient))} said STOP to {masked(str(first.sender))} ({OPTED_OUT}). "
+            "Do not text them; they can reopen it by texting START."
+        )
+    return SendResult(
+        conversation_id=first.conversation_id,
+        to=str(first.recipient),
+        from_=str(first.sender),
+        messages=[_send_part(part, by) for part in parts],
+    )
+
+
+def _send_part(part: Part, by: Sender) -> SentMessage:
+    try:
+        receipt = by.sends.claim(part)
+        if receipt is None:
+            receipt = _hand_over(part, by)
+            _record(part, receipt, by)
+    except PluginError as error:
+        if part.parts > 1:
+            error.args = (f"Part {part.number} of {part.parts} ({part.number - 1} sent): {error}",)
+        raise
+    return SentMessage(
+        message_sid=receipt.message_sid,
+        status=receipt.status,
+        body=part.body,
+        encoding=part.encoding,
+        segments=part.segments,
+    )
+
+
+def _hand_over(part: Part, by: Sender) -> Receipt:
+    try:
+        return by.texting.send(part)
+    except SendOutcomeUnknown:
+        by.sends.mark_unknown(part)
+        raise
+    except TwilioUnavailable:
+        by.sends.release(part)
+        raise
+    except TwilioRejected as error:
+        by.sends.release(part)
+        if error.twilio_code != OPTED_OUT:
+            raise
+        learn_opt_out(
+            by.conversations,
+            sender=part.sender,
+            recipient=part.recipient,
+            account_sid=by.account_sid,
+            learnt_from=part.send_id,
+            now=iso(by.clock()),
+        )
+        raise RecipientOptedOut(str(error)) from error
+
+
+def _record(part: Part, receipt: Receipt, by: Sender) -> None:
+    now = iso(by.clock())
+    try:
+        by.sends.record_sent(part, receipt, sent_entry(part, receipt, now), sent_event(part, receipt, now))
+    except StorageUnavailable:
+        # The text is out. To fail now would invite the caller to send it again.
+        by.not_recorded(receipt.message_sid)
+
+
+def sent_entry(part: Part, receipt: Receipt, now: str) -> Entry:
+    """The history's entry of a part that Twilio accepted."""
+    return Entry(
+        conversation_id=part.conversation_id,
+        occurred_at=now,
+        kind="mms" if part.media_url else "sms",
+        direction="outbound",
+        message_sid=receipt.message_sid,
+        from_=str(part.sender),
+        to=str(part.recipient),
+        body=part.body,
+        media=tuple(Media(url, guess_type(url)[0] or "application/octet-stream") for url in part.media_url),
+    )
+
+
+def sent_event(part: Part, receipt: Receipt, now: str) -> SmsSent:
+    """The announcement of a part that Twilio accepted."""
+    return SmsSent(
+        event_id=event_id(SmsSent, receipt.message_sid),
+        occurred_at=now,
+        account_sid=receipt.account_sid,
+        conversation_id=part.conversation_id,
+        message_sid=receipt.message_sid,
+        channel=part.recipient.channel,
+        from_=str(part.sender),
+        to=str(part.recipient),
+        body=part.body,
+        media_url=part.media_url,
+        status=receipt.status,
+        encoding=part.encoding,
+        segments=part.segments,
+        part=part.number,
+        parts=part.parts,
+        send_id=part.send_id,
+    )
+
+
+def _parts(request: SendMessage, request_id: str, by: Sender) -> list[Part]:
+    media = _media(request)
+    text = plain_text(request.body) if request.strip_markdown else request.body
+    text = fold_punctuation(text) if request.smart_encoded else text
+    if isinstance(request, SendSms) and not text.strip():
+        raise InvalidMessage("`body` is empty. To send media without words, use send_mms.")
+    if isinstance(request, SendMms) and not media:
+        raise InvalidMessage("`media_url` is empty. To send words alone, use send_sms.")
+    to = recipient(request.to, default_region=by.default_region)
+    sender = _our_address(request.from_ or by.phone_number, to, by.default_region)
+    if sender == to:
+        raise InvalidMessage("`to` is our own number: the text would come straight back.")
+    bodies = split(text, request.chunk_limit) if text.strip() else [""]
+    fingerprint = _fingerprint(str(to), str(sender), text, media, request.messaging_service_sid, len(bodies))
+    return [
+        Part(
+            send_id=request.idempotency_key or request_id,
+            number=number,
+            parts=len(bodies),
+            fingerprint=fingerprint,
+            sender=sender,
+            recipient=to,
+            body=body,
+            media_url=media if number == 1 else (),
+            messaging_service_sid=request.messaging_service_sid,
+        )
+        for number, body in enumerate(bodies, start=1)
+    ]
+
+
+def _media(request: SendMessage) -> tuple[str, ...]:
+    if len(request.media_url) > MAX_MEDIA:
+        raise MediaNotAllowed(f"{len(request.media_url)} media; Twilio takes at most {MAX_MEDIA} in a message.")
+    for url in request.media_url:
+        scheme, separator, rest = url.partition("://")
+        if scheme.lower() not in ("http", "https") or not separator or not rest.strip("/"):
+            raise MediaNotAllowed(f"{url[:80]!r} is not a public http(s) URL, and Twilio fetches nothing else.")
+    return tuple(request.media_url)
+
+
+def _our_address(written: str, to: Address, default_region: str) -> Address:
+    address = any_address(written, default_region=default_region)
+    if address.channel == "phone":
+        return Address(to.channel, address.value)
+    if address.channel != to.channel:
+        raise InvalidMessage(f"`from` is on {address.channel} and `to` on {to.channel}; a text stays on one channel.")
+    return address
+
+
+def _fingerprint(*facts: object) -> str:
+    return hashlib.sha256(json.dumps(facts, ensure_ascii=False).encode()).hexdigest()
