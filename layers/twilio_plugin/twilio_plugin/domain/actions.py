@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from twilio_plugin.domain.address import Channel
-from twilio_plugin.domain.segments import MAX_LIMIT, MIN_LIMIT, Encoding
+from twilio_plugin.domain.segments import MAX_BODY, MIN_LIMIT, Encoding
 
 
 class _Input(BaseModel):
@@ -31,7 +31,7 @@ class SendMessage(_Input):
     """Our number; the stack's number where none is given. Answer a text from the address it came to."""
     messaging_service_sid: Annotated[str | None, Field(pattern=r"^MG[0-9a-fA-F]{32}$")] = None
     """A Messaging Service to send through; the number above must be in it."""
-    chunk_limit: Annotated[int, Field(ge=MIN_LIMIT, le=MAX_LIMIT)] = MAX_LIMIT
+    chunk_limit: Annotated[int, Field(ge=MIN_LIMIT, le=MAX_BODY)] = MAX_BODY
     """Characters in a part. At 160 or less every part is a single SMS segment."""
     idempotency_key: Annotated[str | None, Field(min_length=1, max_length=128)] = None
     """The same key within 24 hours sends once, and answers the same."""

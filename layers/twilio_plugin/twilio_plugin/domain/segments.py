@@ -15,6 +15,8 @@ Encoding = Literal["GSM-7", "UCS-2"]
 
 MAX_BODY = 1600
 """What Twilio takes as one message, in UTF-16 code units (error 21617 above)."""
+MIN_LIMIT = 70
+"""The smallest part: one UCS-2 segment, so that any text fits."""
 
 # In the order of the standard's table; escape (0x1B) is no character of its own.
 _DEFAULT = frozenset(
@@ -96,8 +98,8 @@ def split(text: str, limit: int = MAX_BODY) -> list[str]:
 
     Raises ValueError for a limit outside 70 to 1600.
     """
-    if not _UCS_2_SINGLE <= limit <= MAX_BODY:
-        raise ValueError(f"limit must be {_UCS_2_SINGLE} to {MAX_BODY} UTF-16 code units, not {limit}")
+    if not MIN_LIMIT <= limit <= MAX_BODY:
+        raise ValueError(f"limit must be {MIN_LIMIT} to {MAX_BODY} UTF-16 code units, not {limit}")
     measured = _MeasuredText(text, limit)
     parts: list[str] = []
     start, length = 0, len(measured.graphemes)

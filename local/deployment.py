@@ -1,0 +1,84 @@
+"""`sam build` and `sam deploy`, pointed at the local engine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from local.engine import CREDENTIALS, ROOT, Engine
+
+BUCKET = "local-artifacts"
+ARCHITECTURE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
+_SAM = ROOT / ".local" / "sam" / "bin" / "sam"
+
+
+class DeploymentFailed(RuntimeError):
+    """SAM's own last words."""
+
+
+def build(template: Path) -> Path:
+    """`sam build` below ``.local/build``, unless nothing has changed since the last. Returns the built template."""
+    tools = json.loads((ROOT / ".local" / "tools.json").read_text())
+    folder = ROOT / ".local" / "build" / template.parent.name
+    built, stamp = folder / "template.yaml", folder / ".built-from"
+    wanted = _fingerprint(template, tools["python"])
+    if not (built.exists() and stamp.exists() and stamp.read_text() == wanted):
+        environment = {"LAYER_PYTHON": tools["python"], "LAYER_UV": tools["uv"], "PYTHON": tools["python"]}
+        _sam(["build", "--template-file", str(template), "--build-dir", str(folder)], environment)
+        stamp.write_text(wanted)
+    return built
+
+
+def deploy(engine: Engine, built: Path, stack_name: str, parameters: Mapping[str, str]) -> dict[str, str]:
+    """`sam deploy`, and the stack's outputs.
+
+    Raises:
+        DeploymentFailed: with what SAM said.
+    """
+    s3 = engine.client("s3")
+    if BUCKET not in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]:
+        s3.create_bucket(Bucket=BUCKET)
+    overrides = [f"ParameterKey={name},ParameterValue={value}" for name, value in parameters.items()]
+    _sam(
+        [
+            *("deploy", "--template-file", str(built), "--stack-name", stack_name, "--s3-bucket", BUCKET),
+            *(["--parameter-overrides", *overrides] if overrides else []),
+        ],
+        {**CREDENTIALS, "AWS_ENDPOINT_URL": engine.url},
+    )
+    return outputs(engine, stack_name)
+
+
+def outputs(engine: Engine, stack_name: str) -> dict[str, str]:
+    """A stack's outputs by name."""
+    stack: Any = engine.client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"][0]
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+
+def _sam(arguments: list[str], environment: Mapping[str, str]) -> None:
+    command = [str(_SAM), *arguments, "--config-file", str(ROOT / "local" / "samconfig.toml")]
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TWILIO_"))}
+    ran = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**own, **environment, "SAM_CLI_TELEMETRY": "0"}, cwd=ROOT
+    )
+    if ran.returncode:
+        raise DeploymentFailed(f"sam {arguments[0]} failed:\n{ran.stdout[-4000:]}\n{ran.stderr[-4000:]}")
+
+
+def _fingerprint(template: Path, python: str) -> str:
+    digest = hashlib.sha256(python.encode())
+    for path in sorted(_sources(template)):
+        digest.update(str(path).encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _sources(template: Path) -> Iterator[Path]:
+    yield template
+    for folder in (template.parent / "layers", template.parent / "functions"):
+        yield from (path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)

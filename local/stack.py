@@ -1,0 +1,171 @@
+"""The local stack: engine, front, Twilio's stand-in (or the real Twilio), and the real template deployed between them."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from local import deployment
+from local.engine import REGION, ROOT, Engine
+from local.front import Front
+from local.twilio.standin import TwilioStandIn
+
+STACK_NAME = "twilio-plugin"
+WEBHOOK_ROOT = "/webhooks/twilio"
+# Twilio repeats what failed: a connection override, set where the number's webhook is set.
+RETRIES = "#rc=2&rp=5xx,ct,rt"
+
+
+class InvocationFailed(RuntimeError):
+    """What Lambda says of a function that raised."""
+
+    def __init__(self, error_type: str, message: str) -> None:
+        super().__init__(f"{error_type}: {message}")
+        self.error_type = error_type
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class TwilioAccount:
+    """The account that the stack is deployed with. `webhook_url` is set only for a real one, behind a tunnel."""
+
+    account_sid: str
+    auth_token: str
+    phone_number: str
+    webhook_url: str = ""
+
+    @classmethod
+    def made_up(cls) -> TwilioAccount:
+        """An account for the stand-in."""
+        return cls("AC" + secrets.token_hex(16), secrets.token_hex(16), "+15555550100")
+
+    @classmethod
+    def real(cls) -> TwilioAccount | None:
+        """The one in the environment: only if all four names are there, so that no stray variable starts a real one."""
+        values = [os.environ.get(f"TWILIO_{name}", "") for name in ("ACCOUNT_SID", "AUTH_TOKEN", "PHONE_NUMBER", "WEBHOOK_URL")]
+        return cls(*values) if all(values) else None
+
+
+class LocalStack:
+    """Everything that runs. Use as a context manager, then `deploy`."""
+
+    def __init__(
+        self,
+        *,
+        account: TwilioAccount | None = None,
+        port: int = 0,
+        folder: Path = ROOT / ".local",
+        say: Callable[[str], None] = print,
+    ) -> None:
+        self.account = account or TwilioAccount.made_up()
+        self.outputs: dict[str, str] = {}
+        self._folder = folder
+        self._say = say
+        self._port = port
+        self._open = ExitStack()
+        self.engine = Engine(folder / "engine.log")
+        self.twilio: TwilioStandIn | None = None
+
+    def __enter__(self) -> LocalStack:
+        self._folder.mkdir(exist_ok=True)
+        with self._progress("Starting the local AWS engine"):
+            self._open.enter_context(self.engine)
+        self.front = self._open.enter_context(Front(self._port, self.engine.url))
+        if not self.account.webhook_url:
+            standin = TwilioStandIn(self.account.account_sid, self.account.auth_token, [self.account.phone_number])
+            self.twilio = self._open.enter_context(standin)
+        return self
+
+    def __exit__(self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
+        (self._folder / "stack.json").unlink(missing_ok=True)
+        self._open.close()
+
+    @property
+    def webhook_url(self) -> str:
+        """Where Twilio reaches the webhooks."""
+        return self.account.webhook_url or self.front.url + WEBHOOK_ROOT
+
+    @property
+    def twilio_api_url(self) -> str:
+        """The stand-in's REST API, or Twilio's."""
+        return self.twilio.url if self.twilio else "https://api.twilio.com"
+
+    def deploy(self, stack_name: str = STACK_NAME, **parameters: str) -> dict[str, str]:
+        """Build and deploy the template; the first stack deployed is the one Twilio calls."""
+        with self._progress("Building the layers (sam build)"):
+            built = deployment.build(ROOT / "template.yaml")
+        with self._progress(f"Deploying template.yaml as {stack_name} (sam deploy)"):
+            outputs = deployment.deploy(self.engine, built, stack_name, {**self._parameters(), **parameters})
+        if not self.outputs:
+            self.outputs = outputs
+            self.front.pass_to(self._api_id(stack_name))
+            if self.twilio:
+                self.twilio.sms_url = f"{self.webhook_url}/sms{RETRIES}"
+            self._write_down(stack_name)
+        return outputs
+
+    def deploy_example(self, name: str, plugin_stack: str = STACK_NAME) -> None:
+        """Build and deploy an agent of `examples/` beside the plugin."""
+        with self._progress(f"Deploying examples/{name} (sam deploy)"):
+            built = deployment.build(ROOT / "examples" / name / "template.yaml")
+            parameters = {"PluginStackName": plugin_stack, "Architecture": deployment.ARCHITECTURE}
+            deployment.deploy(self.engine, built, name.replace("_", "-"), parameters)
+
+    def invoke(self, function: str, payload: Mapping[str, Any], stack_name: str = STACK_NAME) -> Any:
+        """Invoke one of the stack's functions: ``invoke("send-sms", {…})``.
+
+        Raises:
+            InvocationFailed: with Lambda's ``errorType`` and ``errorMessage``.
+        """
+        answer = self.engine.client("lambda").invoke(FunctionName=f"{stack_name}-{function}", Payload=json.dumps(payload))
+        result = json.loads(answer["Payload"].read())
+        if answer.get("FunctionError"):
+            raise InvocationFailed(result.get("errorType", ""), result.get("errorMessage", ""))
+        return result
+
+    def _parameters(self) -> dict[str, str]:
+        return {
+            "Architecture": deployment.ARCHITECTURE,
+            "TwilioAccountSid": self.account.account_sid,
+            "TwilioAuthToken": self.account.auth_token,
+            "TwilioPhoneNumber": self.account.phone_number,
+            "TwilioWebhookUrl": self.webhook_url,
+            "TwilioApiBaseUrl": self.twilio_api_url,
+        }
+
+    def _api_id(self, stack_name: str) -> str:
+        resource = self.engine.client("cloudformation").describe_stack_resource(
+            StackName=stack_name, LogicalResourceId="HttpApi"
+        )
+        return str(resource["StackResourceDetail"]["PhysicalResourceId"])
+
+    def _write_down(self, stack_name: str) -> None:
+        where = {
+            "webhook_url": self.webhook_url,
+            "twilio_api_url": self.twilio_api_url,
+            "aws_endpoint_url": self.engine.url,
+            "region": REGION,
+            "account_sid": self.account.account_sid,
+            "auth_token": self.account.auth_token,
+            "phone_number": self.account.phone_number,
+            "stack_name": stack_name,
+            "outputs": self.outputs,
+        }
+        file = self._folder / "stack.json"
+        file.touch(mode=0o600)
+        file.write_text(json.dumps(where, indent=2) + "\n")
+
+    @contextmanager
+    def _progress(self, what: str) -> Iterator[None]:
+        started = time.monotonic()
+        self._say(f"{what} …")
+        yield
+        self._say(f"  done in {time.monotonic() - started:.0f} s")

@@ -1,0 +1,143 @@
+"""Drives the stand-in over HTTP, so that other processes and curl can play the person and break things.
+
+JSON, without credentials, and only for this machine.
+"""
+
+import base64
+import binascii
+import ipaddress
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+
+from .inbound import InboundText
+from .messages import Message
+from .switchboard import Switchboard
+
+HELP = """\
+The Twilio stand-in. Its REST API is under /2010-04-01/; this is how to drive it:
+
+GET    /_standin/texts?person=+1...  what that person's phone shows; &after=N&timeout=S waits until there are more than N
+POST   /_standin/texts               {"from", "body", "to"?, "media"?: [url | {"content_type", "base64"}], "fields"?: {}}
+                                     a person texts; answers with the exchange with the webhook
+GET    /_standin/exchanges           the last thousand webhooks and their answers, oldest first
+GET    /_standin/alerts              what Twilio's Debugger would show
+GET    /_standin/faults              what is still to go wrong
+POST   /_standin/faults              {"kind", "count"?, options...}; the kinds are listed in local/twilio/faults.py
+DELETE /_standin/faults              forget them
+POST   /_standin/sms_url             {"url"}: where inbound texts go
+"""
+
+
+class ControlRoutes:
+    """Handlers bound to one switchboard."""
+
+    def __init__(self, switchboard: Switchboard) -> None:
+        self._switchboard = switchboard
+        self.routes = [
+            web.get("/_standin", self.help),
+            web.get("/_standin/texts", self.texts),
+            web.post("/_standin/texts", self.send_text),
+            web.get("/_standin/exchanges", self.exchanges),
+            web.get("/_standin/alerts", self.alerts),
+            web.get("/_standin/faults", self.faults),
+            web.post("/_standin/faults", self.add_fault),
+            web.delete("/_standin/faults", self.clear_faults),
+            web.post("/_standin/sms_url", self.set_sms_url),
+        ]
+
+    async def help(self, _request: web.Request) -> web.StreamResponse:
+        """This text."""
+        return web.Response(text=HELP)
+
+    async def texts(self, request: web.Request) -> web.StreamResponse:
+        """The texts on a phone."""
+        person, log = request.query["person"], self._switchboard.log
+        if "after" in request.query:
+            after = int(request.query["after"])
+            await log.wait_until(lambda: len(log.texts_to(person)) > after, float(request.query.get("timeout", 10)))
+        return web.json_response([text_json(message) for message in log.texts_to(person)])
+
+    async def send_text(self, request: web.Request) -> web.StreamResponse:
+        """A person texts."""
+        given = await _json_object(request)
+        exchange = await self._switchboard.receive(
+            InboundText(
+                from_=str(given["from"]),
+                to=str(given.get("to") or self._switchboard.account.sender_for(str(given["from"]))),
+                body=str(given.get("body", "")),
+                media=[_media(item) for item in given.get("media", [])],
+                extra={str(name): str(value) for name, value in given.get("fields", {}).items()},
+            )
+        )
+        return web.json_response(exchange and exchange.as_dict())
+
+    async def exchanges(self, _request: web.Request) -> web.StreamResponse:
+        """All exchanges."""
+        return web.json_response([exchange.as_dict() for exchange in self._switchboard.webhooks.exchanges()])
+
+    async def alerts(self, _request: web.Request) -> web.StreamResponse:
+        """All alerts."""
+        return web.json_response([alert.as_dict() for alert in self._switchboard.debugger.alerts()])
+
+    async def faults(self, _request: web.Request) -> web.StreamResponse:
+        """All faults to come."""
+        return web.json_response(self._switchboard.faults.pending())
+
+    async def add_fault(self, request: web.Request) -> web.StreamResponse:
+        """One more."""
+        given = await _json_object(request)
+        self._switchboard.faults.add(str(given.pop("kind")), int(given.pop("count", 1)), **given)
+        return await self.faults(request)
+
+    async def clear_faults(self, request: web.Request) -> web.StreamResponse:
+        """No more."""
+        self._switchboard.faults.clear()
+        return await self.faults(request)
+
+    async def set_sms_url(self, request: web.Request) -> web.StreamResponse:
+        """Where inbound texts go."""
+        self._switchboard.account.sms_url = (await _json_object(request))["url"]
+        return web.json_response({"url": self._switchboard.account.sms_url})
+
+
+@web.middleware
+async def control_middleware(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Keeps strangers out, and says in JSON what is wrong with a request."""
+    if not request.path.startswith("/_standin"):
+        return await handler(request)
+    if not ipaddress.ip_address(request.remote or "0.0.0.0").is_loopback:
+        return web.json_response({"error": "only for this machine"}, status=403)
+    try:
+        return await handler(request)
+    except KeyError as error:
+        return web.json_response({"error": f"{error} is missing"}, status=400)
+    except (ValueError, TypeError, AttributeError) as error:
+        return web.json_response({"error": str(error)}, status=400)
+
+
+def text_json(message: Message) -> dict[str, object]:
+    """A text as the phone shows it: the Message resource and the addresses of its media."""
+    return message.resource() | {"media_urls": message.media_urls}
+
+
+async def _json_object(request: web.Request) -> dict[str, Any]:
+    given = json.loads(await request.text())
+    if not isinstance(given, dict):
+        raise TypeError("the body is not a JSON object")
+    return given
+
+
+def _media(item: object) -> tuple[str, bytes] | str:
+    if isinstance(item, str):
+        return item
+    if not isinstance(item, dict):
+        raise TypeError("a medium is a URL or an object with content_type and base64")
+    try:
+        return str(item["content_type"]), base64.b64decode(item["base64"], validate=True)
+    except binascii.Error as error:
+        raise ValueError(f"base64: {error}") from None

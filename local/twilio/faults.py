@@ -1,0 +1,122 @@
+"""What can go wrong between Twilio and us, on demand.
+
+Each fault belongs to one moment of a request; at each moment the first matching fault that was added is used up by one, so
+faults of one moment follow one another, and faults of different moments combine.
+
+============  ==================  ====================================================================================
+moment        kind                what happens
+============  ==================  ====================================================================================
+request       slow                done at once, answered after ``seconds`` (1)
+request       drop_before         the connection is closed, nothing was recorded
+request       status              answered with ``status`` (500), nothing was recorded; 429 comes with code 20429
+request       reject              refused with Twilio's ``code``; ``status`` only where the code's own is not meant
+answer        drop_after          recorded and delivered, the connection is closed without an answer
+answer        late_response       the answer comes after all status callbacks
+delivery      undelivered         accepted, then ``status`` (undelivered, or failed) with ``error_code`` (30003)
+callbacks     duplicate_status    each status callback ``times`` (2) at once
+callbacks     shuffle_status      a message's callbacks all at the end, one after another, never in their order; ``seed``
+inbound       duplicate_webhook   the webhook of an inbound text ``times`` (2) at once, with the same idempotency token
+============  ==================  ====================================================================================
+
+``to`` limits any fault to one recipient, ``method`` (POST) says which requests those of moment *request* hit; ``*`` is any.
+"""
+
+import threading
+from dataclasses import asdict, dataclass, field
+
+_KINDS: dict[str, tuple[str, frozenset[str]]] = {
+    "slow": ("request", frozenset({"seconds", "method"})),
+    "drop_before": ("request", frozenset({"method"})),
+    "status": ("request", frozenset({"status", "method"})),
+    "reject": ("request", frozenset({"code", "status", "method"})),
+    "drop_after": ("answer", frozenset()),
+    "late_response": ("answer", frozenset()),
+    "undelivered": ("delivery", frozenset({"status", "error_code"})),
+    "duplicate_status": ("callbacks", frozenset({"times"})),
+    "shuffle_status": ("callbacks", frozenset({"seed"})),
+    "duplicate_webhook": ("inbound", frozenset({"times"})),
+}
+_REQUIRED = {"reject": "code"}
+_TEXT_OPTIONS = frozenset({"to", "method"})
+
+
+@dataclass
+class Fault:
+    """``count`` is how many requests it still hits."""
+
+    kind: str
+    count: int
+    options: dict[str, object] = field(default_factory=dict)
+
+    def number(self, name: str, default: float) -> float:
+        """A numeric option."""
+        value = self.options.get(name, default)
+        return float(value) if isinstance(value, int | float) else default
+
+    def integer(self, name: str, default: int) -> int:
+        """A whole-number option."""
+        return int(self.number(name, default))
+
+    def text(self, name: str, default: str) -> str:
+        """A textual option."""
+        return str(self.options.get(name, default))
+
+    def hits(self, moment: str, method: str, to: str | None) -> bool:
+        """Whether this is its moment, its method and its recipient."""
+        if _KINDS[self.kind][0] != moment or self.count < 1:
+            return False
+        if self.text("method", "POST") not in {method, "*"}:
+            return False
+        return "to" not in self.options or self.options["to"] == to
+
+
+class Faults:
+    """The faults to come, in the order in which they were added. Safe to use from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._faults: list[Fault] = []
+
+    def add(self, kind: str, count: int = 1, **options: object) -> Fault:
+        """Add one. Raises ValueError for a kind or an option that does not exist."""
+        if kind not in _KINDS:
+            raise ValueError(f"no fault {kind!r}; there are {', '.join(_KINDS)}")
+        unknown = set(options) - _KINDS[kind][1] - {"to"}
+        if unknown:
+            raise ValueError(f"{kind} has no option {', '.join(sorted(unknown))}")
+        if kind in _REQUIRED and _REQUIRED[kind] not in options:
+            raise ValueError(f"{kind} needs {_REQUIRED[kind]}")
+        _check_status(kind, options)
+        fault = Fault(kind, count, options)
+        with self._lock:
+            self._faults.append(fault)
+        return fault
+
+    def clear(self) -> None:
+        """Forget all faults."""
+        with self._lock:
+            self._faults.clear()
+
+    def pending(self) -> list[dict[str, object]]:
+        """What is still to come, for JSON."""
+        with self._lock:
+            return [asdict(fault) for fault in self._faults]
+
+    def take(self, moment: str, *, method: str = "POST", to: str | None = None) -> Fault | None:
+        """Use up the first fault that hits; None where none does."""
+        with self._lock:
+            for fault in self._faults:
+                if fault.hits(moment, method, to):
+                    fault.count -= 1
+                    self._faults = [other for other in self._faults if other.count > 0]
+                    return fault
+        return None
+
+
+def _check_status(kind: str, options: dict[str, object]) -> None:
+    if kind == "undelivered" and options.get("status", "failed") not in {"undelivered", "failed"}:
+        raise ValueError("undelivered has the status undelivered or failed")
+    for name, value in options.items():
+        textual = name in _TEXT_OPTIONS or (kind, name) == ("undelivered", "status")
+        if not isinstance(value, str if textual else int | float):
+            raise ValueError(f"{name}={value!r} of {kind} is not a {'text' if textual else 'number'}")

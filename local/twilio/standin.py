@@ -1,0 +1,192 @@
+"""A Twilio for tests and for a laptop: REST API, signed webhooks, status callbacks, and the phones of people.
+
+::
+
+    with TwilioStandIn("AC…", "token", ["+14155550100"], sms_url="http://…/sms#rc=2&rp=5xx,ct,rt") as twilio:
+        exchange = twilio.receive_text("+14155550199", "Hello?")
+        answer = twilio.wait_for_text("+14155550199", timeout=5)
+
+All methods may be called from any thread but the stand-in's own.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from .account import Account
+from .cdn import cdn_routes
+from .control import ControlRoutes, control_middleware
+from .debugger import Alert
+from .faults import Faults
+from .inbound import InboundText
+from .messages import Message, copy_of
+from .rest import rest_middleware
+from .rest_account import AccountRoutes
+from .rest_messages import MessageRoutes
+from .server import ServerThread
+from .switchboard import Settings, Switchboard
+from .webhooks import WebhookExchange
+
+MAX_REQUEST = 32 * 1024 * 1024  # bytes; media given to the control routes are base64
+
+
+class TwilioStandIn:
+    """One account, its numbers, and everybody's phone.
+
+    ``phone_numbers`` are E.164, the first is the default sender and recipient; ``api_keys`` maps SIDs to secrets;
+    ``public_url`` replaces ``url`` in the addresses of media where the webhook reaches the stand-in by another name;
+    ``media_redirect_host`` makes a download of media redirect to that name of this machine, as Twilio's to its CDN;
+    ``delivery_seconds`` lie between one status and the next; ``keyword_replies``: Twilio itself answers STOP, START, HELP.
+    """
+
+    def __init__(
+        self,
+        account_sid: str,
+        auth_token: str,
+        phone_numbers: Sequence[str],
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        sms_url: str | None = None,
+        api_keys: Mapping[str, str] | None = None,
+        delivery_seconds: float = 0.05,
+        keyword_replies: bool = True,
+        public_url: str | None = None,
+        media_redirect_host: str | None = None,
+    ) -> None:
+        self.faults = Faults()
+        self._account = Account(account_sid, auth_token, list(phone_numbers), dict(api_keys or {}), sms_url)
+        self._settings = Settings(delivery_seconds, keyword_replies, public_url, media_redirect_host)
+        self._host, self._port = host, port
+        self._switchboard: Switchboard | None = None
+        self._server = ServerThread(self._application)
+
+    def start(self) -> Self:
+        """Listen. A stand-in that was stopped begins anew, with nothing in it."""
+        self._server.start(self._host, self._port)
+        self._core.base_url = self._settings.public_url or self.url
+        return self
+
+    def stop(self) -> None:
+        """End all deliveries and webhooks. Raises an unexpected error that one of them ran into."""
+        self._server.stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        """Where the stand-in listens; put it in the place of ``https://api.twilio.com``."""
+        return f"http://{self._host}:{self._server.port}"
+
+    @property
+    def sms_url(self) -> str | None:
+        """Where inbound texts go; may have a fragment with connection overrides, and be set at any time."""
+        return self._account.sms_url
+
+    @sms_url.setter
+    def sms_url(self, url: str | None) -> None:
+        self._account.sms_url = url
+
+    def receive_text(
+        self,
+        from_: str,
+        body: str = "",
+        to: str | None = None,
+        media: Sequence[tuple[str, bytes] | str] = (),
+        **extra_fields: str,
+    ) -> WebhookExchange:
+        """A person texts the account; returns when the webhook was answered, or given up.
+
+        ``media`` are (content type, bytes), which the stand-in serves, or URLs, which it passes on; ``extra_fields`` add to
+        the webhook's fields and replace them. Raises ValueError where ``to`` is not the account's, RuntimeError without an
+        ``sms_url``.
+        """
+        if self.sms_url is None:
+            raise RuntimeError("sms_url is not set")
+        text = InboundText(from_, to or self._account.sender_for(from_), body, media, extra_fields)
+        exchange = self._server.run(lambda: self._core.receive(text))
+        assert exchange is not None
+        return exchange
+
+    def texts_to(self, person: str) -> list[Message]:
+        """What that person's phone shows, in the order in which Twilio accepted it."""
+
+        async def texts() -> list[Message]:
+            return self._core.log.texts_to(person)
+
+        return self._server.run(texts)
+
+    def wait_for_text(self, person: str, after: int = 0, timeout: float = 5.0) -> Message:
+        """The text with index ``after`` on that person's phone. Raises TimeoutError, saying what the phone shows instead."""
+
+        async def wait() -> list[Message]:
+            log = self._core.log
+            await log.wait_until(lambda: len(log.texts_to(person)) > after, timeout)
+            return log.texts_to(person)
+
+        texts = self._server.run(wait)
+        if len(texts) <= after:
+            shown = [text.body for text in texts]
+            raise TimeoutError(f"after {timeout} s the phone {person} shows {len(texts)} texts: {shown}")
+        return texts[after]
+
+    def settle(self, timeout: float = 5.0) -> None:
+        """Wait until all deliveries and their callbacks have ended. Raises TimeoutError."""
+        if not self._server.run(lambda: self._core.background.settle(timeout)):
+            raise TimeoutError(f"after {timeout} s there are still deliveries or callbacks under way")
+
+    @property
+    def messages(self) -> list[Message]:
+        """The account's log, in and out, oldest first."""
+
+        async def log() -> list[Message]:
+            return [copy_of(message) for message in self._core.log if message.logged]
+
+        return self._server.run(log)
+
+    @property
+    def exchanges(self) -> list[WebhookExchange]:
+        """The last thousand webhooks, oldest first; one under way has no status yet."""
+
+        async def exchanges() -> list[WebhookExchange]:
+            return self._core.webhooks.exchanges()
+
+        return self._server.run(exchanges)
+
+    @property
+    def alerts(self) -> list[Alert]:
+        """What Twilio's Debugger would show, oldest first."""
+
+        async def alerts() -> list[Alert]:
+            return self._core.debugger.alerts()
+
+        return self._server.run(alerts)
+
+    @property
+    def _core(self) -> Switchboard:
+        if self._switchboard is None:
+            raise RuntimeError("the stand-in was not started")
+        return self._switchboard
+
+    @asynccontextmanager
+    async def _application(self) -> AsyncIterator[web.Application]:
+        self._switchboard = switchboard = Switchboard(self._account, self.faults, self._settings)
+        application = web.Application(
+            middlewares=[rest_middleware(switchboard), control_middleware],
+            client_max_size=MAX_REQUEST,
+        )
+        application.add_routes(MessageRoutes(switchboard).routes)
+        application.add_routes(AccountRoutes(switchboard).routes)
+        application.add_routes(ControlRoutes(switchboard).routes)
+        application.add_routes(cdn_routes(switchboard))
+        try:
+            yield application
+        finally:
+            await switchboard.close()

@@ -1,0 +1,175 @@
+"""The middle of the stand-in: takes texts from the account's REST requests and from people's phones.
+
+Everything here runs on the loop's thread.
+"""
+
+import asyncio
+import uuid
+from dataclasses import dataclass, field
+from urllib.parse import urljoin
+
+from .account import Account
+from .background import Background
+from .debugger import Debugger
+from .delivery import Delivery, plan_for, status_form
+from .faults import Fault, Faults
+from .inbound import InboundText, media_fields, webhook_fields
+from .media import Media, MediaStore
+from .messages import Message, MessageLog
+from .opt_outs import OptOuts
+from .refusals import Refusal
+from .segments import count_segments
+from .twiml import Reply, read_answer
+from .validation import NewMessage, check
+from .webhooks import WebhookExchange, WebhookSender
+
+
+@dataclass
+class Settings:
+    """``delivery_seconds`` lie between one status and the next; ``keyword_replies``: whether Twilio answers STOP itself."""
+
+    delivery_seconds: float = 0.05
+    keyword_replies: bool = True
+    public_url: str | None = None
+    media_redirect_host: str | None = None
+
+
+@dataclass
+class Switchboard:
+    """One account with its messages. Create it on the loop; ``base_url`` is where its media are found."""
+
+    account: Account
+    faults: Faults
+    settings: Settings
+    base_url: str = ""
+    debugger: Debugger = field(default_factory=Debugger)
+    log: MessageLog = field(default_factory=MessageLog)
+    media: MediaStore = field(default_factory=MediaStore)
+    opt_outs: OptOuts = field(default_factory=OptOuts)
+    background: Background = field(default_factory=Background)
+    webhooks: WebhookSender = field(init=False)
+    delivery: Delivery = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.webhooks = WebhookSender(self.account.auth_token, self.debugger)
+        self.delivery = Delivery(self.account, self.log, self.webhooks, self.settings.delivery_seconds)
+
+    async def close(self) -> None:
+        """End all work, then the client."""
+        try:
+            await self.background.close()
+        finally:
+            await self.webhooks.close()
+
+    async def send(self, asked: NewMessage, direction: str = "outbound-api") -> tuple[Message, asyncio.Task[None]]:
+        """Accept a message and set it on its way; the task ends with its last callback. Raises Refusal."""
+        check(asked, self.account, self.opt_outs)
+        message = self._accepted(asked, direction)
+        await self.log.add(message)
+        if message.status == "scheduled":
+            return message, self.background.start(asyncio.sleep(0))
+        delivery = self.faults.take("delivery", to=asked.to)
+        callbacks = self.faults.take("callbacks", to=asked.to)
+        return message, self.background.start(self._carry(message, delivery, callbacks))
+
+    async def cancel(self, message: Message) -> None:
+        """Cancel what was not sent yet; only a scheduled message reports that."""
+        was_scheduled = message.status == "scheduled"
+        message.advance("canceled")
+        await self.log.changed()
+        if was_scheduled:
+            self.background.start(self.delivery.report(message, status_form(message)))
+
+    async def receive(self, text: InboundText) -> WebhookExchange | None:
+        """A person texts the account. Returns the (first) exchange with the webhook, or None where no webhook is set.
+
+        Raises ValueError where the text is for somebody else.
+        """
+        if not self.account.owns(text.to):
+            raise ValueError(f"{text.to} is not a number of the account")
+        message, attachments = await self._received(text)
+        url = self.account.sms_url
+        if url is None:
+            return None
+        fields = webhook_fields(message, media_fields(message, attachments, self.base_url), text.extra)
+        fault = self.faults.take("inbound", to=text.to)
+        times = fault.integer("times", 2) if fault else 1
+        token = str(uuid.uuid4())
+        async with asyncio.TaskGroup() as posts:
+            tasks = [posts.create_task(self._consult_webhook(url, fields, token)) for _ in range(times)]
+        return tasks[0].result()
+
+    def _accepted(self, asked: NewMessage, direction: str) -> Message:
+        waits_for_sender = asked.messaging_service_sid is not None and asked.from_ is None
+        status = "queued" if asked.messaging_service_sid is None else "accepted"
+        return Message(
+            account_sid=self.account.sid,
+            direction=direction,
+            from_=asked.from_,
+            to=asked.to,
+            body=asked.body or "",
+            status="scheduled" if asked.scheduled else status,
+            num_segments=0 if waits_for_sender else count_segments(asked.body or ""),
+            media_urls=list(asked.media_urls),
+            messaging_service_sid=asked.messaging_service_sid,
+            status_callback=asked.status_callback,
+        )
+
+    async def _carry(self, message: Message, delivery: Fault | None, callbacks: Fault | None) -> None:
+        await self.delivery.carry(message, plan_for(message, delivery, callbacks))
+        if message.shown and message.status == "delivered" and self.account.owns(message.to):
+            looped = InboundText(message.from_ or "", message.to, message.body, list(message.media_urls))
+            self.background.start(self.receive(looped))
+
+    async def _received(self, text: InboundText) -> tuple[Message, list[Media | str]]:
+        attachments = [item if isinstance(item, str) else Media(*item) for item in text.media]
+        message = Message(
+            account_sid=self.account.sid,
+            direction="inbound",
+            from_=text.from_,
+            to=text.to,
+            body=text.body,
+            status="receiving",
+            num_segments=count_segments(text.body),
+            media_urls=[item if isinstance(item, str) else item.sid for item in attachments],
+        )
+        for item in attachments:
+            if isinstance(item, Media):
+                self.media.attach(item, message.sid)
+        message.advance("received")
+        await self.log.add(message)
+        if ":" not in text.from_ and not self.account.owns(text.from_):
+            await self._heed_keyword(text)
+        return message, attachments
+
+    async def _heed_keyword(self, text: InboundText) -> None:
+        answer = self.opt_outs.hear(text.from_, text.to, text.body)
+        if answer is None or not self.settings.keyword_replies:
+            return
+        reply = Message(self.account.sid, "outbound-reply", text.to, text.from_, answer, "delivered", logged=False)
+        await self.log.add(reply)
+
+    async def _consult_webhook(self, url: str, fields: dict[str, str], token: str) -> WebhookExchange:
+        exchange = await self.webhooks.post("message", url, fields, token)
+        if exchange.succeeded:
+            document = read_answer(exchange.content_type, exchange.body)
+            for code, detail in document.complaints:
+                self.debugger.report(code, exchange.url, detail, fields["MessageSid"])
+            for reply in document.replies:
+                await self._reply(reply, exchange)
+        return exchange
+
+    async def _reply(self, reply: Reply, exchange: WebhookExchange) -> None:
+        fields, callback = exchange.fields, reply.status_callback
+        asked = NewMessage(
+            to=reply.to or fields["From"],
+            from_=reply.from_ or fields["To"],
+            body=reply.body,
+            media_urls=reply.media_urls,
+            status_callback=urljoin(exchange.url, callback) if callback else None,
+        )
+        try:
+            await self.send(asked, direction="outbound-reply")
+        except Refusal as error:
+            code = 14103 if error.code in {21602, 21617, 21619} else error.code
+            self.debugger.report(code, exchange.url, error.message, fields["MessageSid"])
