@@ -94,7 +94,7 @@ def _on_path(version: str) -> str | None:
     """Each on PATH is run, not believed: pyenv's shims look like interpreters and may not be."""
     for folder in os.environ.get("PATH", "").split(os.pathsep):
         candidate = Path(folder) / f"python{version}"
-        if candidate.exists() and "%d.%d" % _version(str(candidate)) == version:
+        if candidate.exists() and ".".join(map(str, _version(str(candidate)))) == version:
             return _real(str(candidate))
     return None
 

@@ -80,8 +80,8 @@ def test_segments_are_counted_as_twilio_billed_them(text: str, encoding: str, se
         ("中" * 135, 3),
         ("]" * 80, 1),
         ("]" * 81, 2),
-        ("]" * 153, 3),  # 306 septets, but 76 pairs a part; billed so (the calculator's issue 39)
-        ("this is a " + "]" * 75 + "😘", 2),  # billed so (issue 18)
+        ("]" * 153, 3),  # 306 septets, but 76 pairs a part; billed so
+        ("this is a " + "]" * 75 + "😘", 2),  # billed so
         ("中" * 66 + "😀" + "中" * 66, 3),
         ("中" * 65 + "😀" + "中" * 67, 2),
         ("中" * 60 + FAMILY + "中" * 66, 3),

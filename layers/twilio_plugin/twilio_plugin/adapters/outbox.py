@@ -22,13 +22,7 @@ class OutboxTable:
 
     def put(self, event: Event) -> dict[str, Any]:
         """The write that adds an event, for a transaction."""
-        row = {
-            "event_id": event.event_id,
-            "detail_type": event.detail_type,
-            "detail": json.dumps(event.detail(), ensure_ascii=False, separators=(",", ":")),
-            "occurred_at": event.occurred_at,
-        }
-        return {"Put": {"TableName": self._table, "Item": typed(row)}}
+        return {"Put": {"TableName": self._table, "Item": row(event)}}
 
     def delete(self, event_ids: Iterable[str]) -> None:
         self._database.delete_many(self._table, [{"event_id": event_id} for event_id in event_ids])
@@ -41,7 +35,20 @@ class OutboxTable:
             FilterExpression="occurred_at < :before",
             ExpressionAttributeValues=typed({":before": iso(before)}),
         )
-        return (_announcement(row) for row in rows)
+        return map(_announcement, rows)
+
+
+def row(event: Event) -> dict[str, Any]:
+    """An event as the table holds it, in DynamoDB's own form."""
+    detail = json.dumps(event.detail(), ensure_ascii=False, separators=(",", ":"))
+    return typed(
+        {
+            "event_id": event.event_id,
+            "detail_type": event.detail_type,
+            "detail": detail,
+            "occurred_at": event.occurred_at,
+        }
+    )
 
 
 def from_stream(image: Mapping[str, Any]) -> Announcement:
@@ -49,5 +56,5 @@ def from_stream(image: Mapping[str, Any]) -> Announcement:
     return _announcement(plain(image))
 
 
-def _announcement(row: Mapping[str, Any]) -> Announcement:
-    return Announcement(row["event_id"], row["detail_type"], row["detail"], row["occurred_at"])
+def _announcement(item: Mapping[str, Any]) -> Announcement:
+    return Announcement(item["event_id"], item["detail_type"], item["detail"], item["occurred_at"])

@@ -1,0 +1,55 @@
+"""``python -m local run``: the local stack and a first conversation, until Ctrl-C. ``demo``: the same, then exit.
+
+``run`` talks to the real Twilio when TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, TWILIO_PHONE_NUMBER and TWILIO_WEBHOOK_URL (a tunnel
+to the front's port, ending in /webhooks/twilio) are all set. ``demo`` never does.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+
+from local.demo import Demo
+from local.stack import LocalStack, TwilioAccount
+
+PORT = int(os.environ.get("TWILIO_WEBHOOK_PORT") or 3000)
+
+
+def main() -> int:
+    """The exit code: 0 if every step was as expected."""
+    stays = sys.argv[1:] == ["run"]
+    if not stays and sys.argv[1:] != ["demo"]:
+        raise SystemExit("usage: python -m local run|demo")
+    account = TwilioAccount.real() if stays else None
+    with LocalStack(account=account, port=PORT) as stack:
+        stack.deploy()
+        stack.deploy_example("echo_agent")
+        as_expected = Demo(stack, stack.twilio).play() if stack.twilio else True
+        if stays:
+            _stay(stack)
+    return 0 if as_expected else 1
+
+
+def _stay(stack: LocalStack) -> None:
+    print(f"\nThe stack is up. Webhooks: {stack.webhook_url}   Everything else: .local/stack.json")
+    if stack.twilio:
+        print(f"Text it as Ada would:\n  {_curl(stack)}")
+    else:
+        print(f'In the Twilio console, set "A message comes in" of {stack.account.phone_number} to')
+        print(f"  {stack.webhook_url}/sms#rc=2&rp=5xx,ct,rt\nand text the number.")
+    print("Ctrl-C ends it.", flush=True)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    stop.wait()
+    print("\nStopping.")
+
+
+def _curl(stack: LocalStack) -> str:
+    return f"""curl -s {stack.twilio_api_url}/_standin/texts -d '{{"from": "+15555551234", "body": "Are you there?"}}'"""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,146 @@
+"""A first conversation with the local stack, played and printed as it happens. Every step is checked."""
+
+from __future__ import annotations
+
+import json
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+
+from local.bus import BusListener, is_event
+from local.stack import LocalStack
+from local.twilio.standin import TwilioStandIn
+
+ADA = "+15555551234"
+
+
+class Surprise(AssertionError):
+    """A step did not go as expected."""
+
+
+class Demo:
+    """The steps, in order. Each prints what it shows."""
+
+    def __init__(self, stack: LocalStack, twilio: TwilioStandIn) -> None:
+        self._stack = stack
+        self._twilio = twilio
+        self._bus = BusListener(stack.engine, stack.outputs["EventBusName"])
+
+    def play(self) -> bool:
+        """Whether every step was as expected."""
+        steps: list[Callable[[], None]] = [
+            self.a_text_in,
+            self.the_agent_answers,
+            self.a_picture,
+            self.a_delivery,
+            self.a_forged_webhook,
+            self.stop_and_start,
+            self.the_history,
+        ]
+        surprises = 0
+        for number, step in enumerate(steps, start=1):
+            title = step.__name__.replace("_", " ")
+            print(f"\n{_bold(f'{number}. {title[0].upper()}{title[1:]}')}")
+            try:
+                step()
+            except (Surprise, TimeoutError) as surprise:
+                surprises += 1
+                print(f"   {_red('✗')} {surprise}")
+        print(f"\n{_green('✓ Every step was as expected.') if not surprises else _red(f'✗ {surprises} steps went wrong.')}")
+        return not surprises
+
+    def a_text_in(self) -> None:
+        _say("Ada", "Hello! Are you open on Saturday?")
+        exchange = self._twilio.receive_text(ADA, "Hello! Are you open on Saturday?")
+        _detail(f"POST {exchange.url} → {exchange.status} {exchange.body}")
+        _expect(exchange.status == 200 and "<Response/>" in exchange.body, "an empty TwiML answer")
+        self._event("SMS_RECEIVED", message_sid=exchange.fields["MessageSid"])
+
+    def the_agent_answers(self) -> None:
+        sent = self._event("SMS_SENT", to=ADA)
+        text = self._twilio.wait_for_text(ADA, timeout=30)
+        _say("Agent", text.body)
+        _expect(text.body == sent["detail"]["body"] and "Saturday" in text.body, "the agent's words on Ada's phone")
+
+    def a_picture(self) -> None:
+        _say("Ada", "This one? [cat.png]")
+        exchange = self._twilio.receive_text(ADA, "This one?", media=[("image/png", b"\x89PNG a cat")])
+        event = self._event("SMS_RECEIVED", message_sid=exchange.fields["MessageSid"])
+        _expect(event["detail"]["media"][0]["content_type"] == "image/png", "the picture in the event")
+        text = self._twilio.wait_for_text(ADA, after=1, timeout=30)
+        _say("Agent", text.body)
+        _expect("image/png" in text.body, "an answer that knows of the picture")
+
+    def a_delivery(self) -> None:
+        result = self._stack.invoke("send-sms", {"to": "(555) 555-1234", "body": "Your table is ready 🍝"})
+        (message,) = result["messages"]
+        _say("Agent", message["body"])
+        _detail(f"send-sms → {message['message_sid']} {message['status']} {message['encoding']} segments={message['segments']}")
+        self._event("SMS_STATUS_CHANGED", message_sid=message["message_sid"], status="delivered")
+
+    def a_forged_webhook(self) -> None:
+        request = urllib.request.Request(
+            f"{self._stack.webhook_url}/sms",
+            data=b"MessageSid=SM00000000000000000000000000000000&From=%2B15555551234&To=%2B15555550100&Body=Pay+me",
+            headers={"X-Twilio-Signature": "bm90IHNpZ25lZCBieSBUd2lsaW8="},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                status, body = answer.status, ""
+        except urllib.error.HTTPError as error:
+            status, body = error.code, error.read().decode()
+            error.close()
+        _detail(f"POST {request.full_url} → {status} {body}")
+        _expect(status == 403, "a refusal")
+
+    def stop_and_start(self) -> None:
+        _say("Ada", "STOP")
+        self._twilio.receive_text(ADA, "STOP")
+        self._event("OPT_OUT_CHANGED", state="opted_out")
+        try:
+            self._stack.invoke("send-sms", {"to": ADA, "body": "But wait!"})
+        except RuntimeError as refusal:
+            _detail(f"send-sms → {refusal}")
+            _expect("RecipientOptedOut" in str(refusal), "a refusal by the ledger")
+        else:
+            raise Surprise("A text went out to a person who said STOP.")
+        _say("Ada", "START")
+        self._twilio.receive_text(ADA, "START")
+        self._event("OPT_OUT_CHANGED", state="opted_in")
+
+    def the_history(self) -> None:
+        history: Any = self._stack.invoke("conversation-history", {"phone_number": ADA, "limit": 20})
+        for line in history["text"].splitlines():
+            _detail(line)
+        roles = [turn["role"] for turn in history["turns"]]
+        _detail(f"turns for a model: {', '.join(roles)}")
+        _expect(roles == ["user", "assistant"] * 2, "two turns of each side, alternating")
+
+    def _event(self, detail_type: str, **detail: Any) -> Any:
+        event = self._bus.wait_for(is_event(detail_type, **detail))
+        shown = {name: event["detail"][name] for name in ("from", "to", "body", "status", "state") if name in event["detail"]}
+        _detail(f"bus: {_bold(detail_type)} {json.dumps(shown, ensure_ascii=False)}")
+        return event
+
+
+def _expect(as_expected: bool, what: str) -> None:
+    if not as_expected:
+        raise Surprise(f"Expected {what}.")
+    print(f"   {_green('✓')} {what}")
+
+
+def _say(who: str, words: str) -> None:
+    print(f"   {_bold(who)}: {words}")
+
+
+def _detail(line: str) -> None:
+    print(f"     {line}", flush=True)
+
+
+def _styled(code: int) -> Callable[[str], str]:
+    return lambda text: f"\033[{code}m{text}\033[0m" if sys.stdout.isatty() else text
+
+
+_bold, _red, _green = _styled(1), _styled(31), _styled(32)

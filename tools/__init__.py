@@ -1,0 +1,1 @@
+"""What a developer or an operator runs; never deployed."""

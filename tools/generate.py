@@ -1,0 +1,181 @@
+"""Write what follows from the code: ``python -m tools.generate``, or with ``--check`` only say what is out of date.
+
+`events/schemas` and `docs/events.md` come from `domain/events`, the samples from `tools.samples`, and `layers/requirements.txt`
+from ``uv.lock``.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import json
+import subprocess
+import sys
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from tools import samples
+from twilio_plugin.domain.events import EVENTS, SOURCE, Event
+
+ROOT = Path(__file__).resolve().parent.parent
+# Of twilio's async client, which nothing here uses.
+UNUSED = ("aiohappyeyeballs", "aiohttp", "aiohttp-retry", "aiosignal", "attrs", "frozenlist", "multidict", "propcache", "yarl")
+
+_INTRODUCTION = """\
+# Events
+
+Everything that happens on the phone comes out on the stack's EventBridge bus (output `EventBusName`), with source
+`twilio.plugin`. This page, `events/schemas` and `events/bus` are generated from
+`layers/twilio_plugin/twilio_plugin/domain/events.py`.
+
+* **At least once.** An event can come twice; `event_id` is the same both times. Pass it as `idempotency_key` when you answer.
+* **In no order.** A status may be announced before `SMS_SENT`. `occurred_at` tells when things happened.
+* **Complete.** Every event carries what is needed to act on it. Fields without a value are left out.
+
+A rule that wakes an agent for every ordinary text:
+
+```yaml
+EventBusName: twilio-plugin
+EventPattern:
+  source: [twilio.plugin]
+  detail-type: [SMS_RECEIVED]
+  detail: { opt_out_type: [{ exists: false }] } # STOP, START and HELP are answered by Twilio
+```
+"""
+
+
+def main() -> None:
+    """Write every file, or check it."""
+    checking = "--check" in sys.argv[1:]
+    stale = [path for path, text in files().items() if not path.exists() or path.read_text() != text]
+    for path in stale:
+        print(f"{'out of date' if checking else 'written'}: {path.relative_to(ROOT)}")
+        if not checking:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(files()[path])
+    if checking and stale:
+        raise SystemExit("Run `make generate` and commit what it writes.")
+
+
+def files() -> dict[Path, str]:
+    """Every generated file and its text."""
+    generated = {ROOT / "docs/events.md": _page(), ROOT / "layers/requirements.txt": _requirements()}
+    for event in samples.EVENTS:
+        name = event.detail_type
+        generated[ROOT / f"events/bus/{name}.json"] = _json(samples.on_the_bus(event))
+        generated[ROOT / f"events/schemas/{name}.schema.json"] = _json(schema(type(event)))
+    for name, payload in samples.invocations().items():
+        generated[ROOT / f"events/invocations/{name}.json"] = _json(payload)
+    return generated
+
+
+def schema(kind: type[Event]) -> dict[str, Any]:
+    """The JSON Schema of an event as a rule's target receives it."""
+    detail = TypeAdapter(kind).json_schema()
+    definitions = detail.pop("$defs", {})
+    descriptions = field_descriptions(kind)
+    properties = {}
+    for name, shape in detail["properties"].items():
+        # What has no value is left out, never null.
+        shapes = [one for one in shape.pop("anyOf", [shape]) if one.get("type") != "null"]
+        properties[name.rstrip("_")] = {**shapes[0], "description": descriptions[name]}
+    for shape in [*properties.values(), *definitions.values()]:
+        _untitled(shape)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": kind.detail_type,
+        "description": summary(kind),
+        "type": "object",
+        "properties": {
+            "source": {"const": SOURCE},
+            "detail-type": {"const": kind.detail_type},
+            "detail": {"type": "object", "properties": properties, "required": [*map(_public, _always_there(kind))]},
+        },
+        "required": ["source", "detail-type", "detail"],
+        **({"$defs": definitions} if definitions else {}),
+    }
+
+
+def summary(kind: type[Event]) -> str:
+    """An event in a sentence or two."""
+    return inspect.cleandoc(kind.__doc__ or "").replace("``", "`").replace("\n", " ")
+
+
+def field_descriptions(kind: type[Event]) -> dict[str, str]:
+    """The docstring under each field, the base class's too."""
+    found: dict[str, str] = {}
+    for one in reversed(kind.__mro__[:-1]):
+        body = ast.parse(textwrap.dedent(inspect.getsource(one))).body[0]
+        statements = body.body if isinstance(body, ast.ClassDef) else []
+        for field, text in zip(statements, statements[1:], strict=False):
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(text, ast.Expr):
+                found[field.target.id] = str(ast.literal_eval(text.value)).replace("``", "`")
+    return found
+
+
+def _always_there(kind: type[Event]) -> list[str]:
+    """A detail leaves out only what is None."""
+    return [field.name for field in dataclasses.fields(kind) if field.default is not None]
+
+
+def _public(name: str) -> str:
+    return name.rstrip("_")
+
+
+def _untitled(shape: dict[str, Any]) -> None:
+    """Pydantic's titles only repeat the names."""
+    shape.pop("title", None)
+    shape.pop("default", None)
+    for inner in shape.get("properties", {}).values():
+        _untitled(inner)
+
+
+def _page() -> str:
+    return "\n".join([_INTRODUCTION, *(_section(event) for event in samples.EVENTS)])
+
+
+def _section(event: Event) -> str:
+    kind = type(event)
+    described = schema(kind)["properties"]["detail"]
+    rows = [
+        f"| `{name}` | {_type(shape)} | {'yes' if name in described['required'] else ''} | {_cell(shape['description'])} |"
+        for name, shape in described["properties"].items()
+    ]
+    table = "\n".join(["| field | type | always | |", "|---|---|---|---|", *rows])
+    return f"## {kind.detail_type}\n\n{summary(kind)}\n\n{table}\n\n```json\n{_json(event.detail())}```\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _type(shape: Mapping[str, Any]) -> str:
+    if "const" in shape:
+        return f"`{shape['const']}`"
+    if "enum" in shape:
+        return ", ".join(f"`{value}`" for value in shape["enum"])
+    if "items" in shape:
+        return "list of " + ("`{url, content_type}`" if "$ref" in shape["items"] else _type(shape["items"]))
+    return "object" if shape.get("type") == "object" else str(shape["type"])
+
+
+def _requirements() -> str:
+    """What the dependencies layer installs, with hashes: `layers/build.py` may find pip and no uv."""
+    unused = [argument for name in UNUSED for argument in ("--no-emit-package", name)]
+    command = [str(ROOT / ".local/uv/bin/uv"), "export", "--quiet", "--frozen", "--no-dev", "--no-emit-project", "--no-header"]
+    ran = subprocess.run([*command, "--no-annotate", *unused], capture_output=True, text=True, check=True, cwd=ROOT)
+    return ran.stdout
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    assert len(EVENTS) == len(samples.EVENTS), "every event has a sample"
+    main()
