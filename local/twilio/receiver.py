@@ -27,11 +27,12 @@ def twiml(inner: str) -> Answer:
 
 @dataclass(frozen=True)
 class Received:
-    """One request. ``path`` has the query; header names are lower case."""
+    """One request. ``path`` has the query; header names are lower case; ``at`` is seconds of the monotonic clock."""
 
     path: str
     headers: dict[str, str]
     body: str
+    at: float = field(default_factory=time.monotonic)
 
     @property
     def fields(self) -> dict[str, str]:

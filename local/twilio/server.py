@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class ServerThread:
-    """``application`` is entered on the loop; it gets the address that the server listens on before it is served."""
+    """``application`` is entered on the loop before the server listens, and left after it stopped; ``port`` is the real one."""
 
     def __init__(self, application: Callable[[], AbstractAsyncContextManager[web.Application]]) -> None:
         self._application = application

@@ -237,8 +237,23 @@ def test_a_fault_that_does_not_exist_is_said(standin: TwilioStandIn, kind: str, 
         standin.faults.add(kind, **options)
 
 
+def test_the_phone_never_shows_a_text_that_will_not_arrive() -> None:
+    with TwilioStandIn(ACCOUNT, TOKEN, [NUMBER], delivery_seconds=0.1) as twilio:
+        client = Client(ACCOUNT, TOKEN)
+        client.api.base_url = twilio.url
+        twilio.faults.add("undelivered")
+        message = send(client)
+        while message.fetch().status == "queued":
+            pass
+        shown = twilio.texts_to(PERSON)
+        client.http_client.session.close()
+
+    assert shown == []
+
+
 def test_stopping_cuts_off_what_is_under_way(webhook: Receiver) -> None:
-    webhook.default = Answer(delay=0.3)
+    webhook.default = Answer(delay=3)
+    started = time.monotonic()
     with TwilioStandIn(ACCOUNT, TOKEN, [NUMBER], delivery_seconds=0) as twilio:
         client = Client(ACCOUNT, TOKEN)
         client.api.base_url = twilio.url
@@ -246,6 +261,8 @@ def test_stopping_cuts_off_what_is_under_way(webhook: Receiver) -> None:
         client.http_client.session.close()
         with pytest.raises(TimeoutError, match="still deliveries"):
             twilio.settle(timeout=0.01)
+
+    assert time.monotonic() - started < 2
     with pytest.raises(RuntimeError, match="not running"):
         twilio.texts_to(PERSON)
 

@@ -90,10 +90,11 @@ def test_a_person_s_text_arrives_as_twilio_s_signed_form(standin: TwilioStandIn,
 
 
 def test_fields_can_be_added_and_replaced_and_are_signed(standin: TwilioStandIn, webhook: Receiver) -> None:
-    standin.receive_text(PERSON, "Hi", FromCity="SAN FRANCISCO", OptOutType="STOP")
+    standin.receive_text(PERSON, "Hi", FromCity="SAN FRANCISCO", OptOutType="STOP", NumSegments="3")
     [request] = webhook.requests
 
     assert (request.fields["FromCity"], request.fields["OptOutType"]) == ("SAN FRANCISCO", "STOP")
+    assert request.fields["NumSegments"] == "3"
     assert is_signed(request, webhook.url)
 
 
@@ -184,6 +185,20 @@ def test_status_callbacks_are_signed_over_their_query_and_come_in_order(
     assert len(delivered.fields["RawDlrDoneDate"]) == 10
     assert sent.headers["i-twilio-idempotency-token"] != delivered.headers["i-twilio-idempotency-token"]
     assert message.fetch().price == "-0.00830"
+
+
+def test_a_slow_callback_holds_up_the_next_but_not_the_delivery(
+    standin: TwilioStandIn, webhook: Receiver, client: Client
+) -> None:
+    webhook.answers = [Answer(200, delay=0.5)]
+    client.messages.create(to=PERSON, from_=NUMBER, body="Hello", status_callback=webhook.url)
+    standin.settle()
+    sent, delivered = webhook.requests
+    [message] = standin.messages
+    assert message.date_sent is not None
+
+    assert delivered.at - sent.at >= 0.5
+    assert (message.date_updated - message.date_sent).total_seconds() < 0.5
 
 
 def test_a_messaging_service_also_reports_queued(standin: TwilioStandIn, webhook: Receiver, client: Client) -> None:

@@ -1,0 +1,65 @@
+"""What a cold start spends on imports, against boto3 alone."""
+
+from __future__ import annotations
+
+from local.engine import CREDENTIALS
+from tests.bench.layout import FUNCTIONS, WEBHOOKS, Layout
+from tests.bench.report import Row, Table, Target
+from tests.bench.workbench import Workbench
+
+ROUNDS = 6
+TARGET_RATIO = 1.6  # of a webhook, against boto3 and one client
+
+# Handlers read their configuration when they are imported, and reach for nothing that these name.
+ENVIRONMENT = {
+    **CREDENTIALS,
+    "AWS_LAMBDA_FUNCTION_NAME": "bench",
+    "CONVERSATIONS_TABLE": "conversations",
+    "EVENT_BUS_NAME": "bus",
+    "OUTBOX_TABLE": "outbox",
+    "PHONE_DEFAULT_REGION": "US",
+    "RETENTION_DAYS": "365",
+    "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
+    "TWILIO_API_BASE_URL": "https://api.twilio.com",
+    "TWILIO_PHONE_NUMBER": "+15555550100",
+    "TWILIO_SECRET": "secret",
+    "TWILIO_WEBHOOK_URL": "https://example.com/webhooks/twilio",
+}
+
+_BARE, _BOTO3 = "bare interpreter", "boto3 and one client"
+
+
+def measure(bench: Workbench) -> list[Table]:
+    """CPU ms of each function's import, and its ratio to boto3's."""
+    candidates = _candidates(bench.layout)
+    best = dict.fromkeys(candidates, float("inf"))
+    for number in range(1, ROUNDS + 1):
+        bench.say(f"Importing each function in a fresh interpreter: round {number} of {ROUNDS}")
+        for name, program in candidates.items():
+            best[name] = min(best[name], bench.layout.run(["-c", program], ENVIRONMENT).cpu_s)
+    net = {name: (seconds - best[_BARE]) * 1000 for name, seconds in best.items() if name != _BARE}
+    return [
+        Table(
+            "Import time",
+            f"CPU (user and system) of a fresh interpreter that imports the handler from the built layers, with boto3 behind them "
+            f"as in Lambda, minus a bare interpreter's; the least of {ROUNDS} interleaved rounds. "
+            "The ratio is to importing boto3 and making one DynamoDB client.",
+            [_row(name, cpu_ms, cpu_ms / net[_BOTO3]) for name, cpu_ms in net.items()],
+        )
+    ]
+
+
+def _candidates(layout: Layout) -> dict[str, str]:
+    def program(path: list[str], then: str) -> str:
+        return f"import sys; sys.path[:0] = {path!r}; {then}"
+
+    return {
+        _BARE: program([str(layout.runtime)], "pass"),
+        _BOTO3: program([str(layout.runtime)], "import boto3; boto3.client('dynamodb')"),
+        **{function: program(layout.path(function), "from app import lambda_handler") for function in FUNCTIONS},
+    }
+
+
+def _row(name: str, cpu_ms: float, ratio: float) -> Row:
+    target = Target("ratio", "≤", TARGET_RATIO) if name in WEBHOOKS else None
+    return Row(name, {"cpu_ms": cpu_ms, "ratio": ratio}, target)

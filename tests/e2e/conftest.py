@@ -1,0 +1,119 @@
+"""One local stack for all tests here: the real template on the real engine, reached over HTTP."""
+
+from __future__ import annotations
+
+import secrets
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from twilio.request_validator import RequestValidator
+
+from local.bus import BusListener
+from local.stack import LocalStack
+from local.twilio.standin import TwilioStandIn
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a webhook answered."""
+
+    status: int
+    content_type: str
+    body: str
+
+
+class Phone:
+    """The deployed plugin as the tests see it: its webhooks, functions, tables and bus, and people's phones."""
+
+    def __init__(self, stack: LocalStack, twilio: TwilioStandIn) -> None:
+        self.stack = stack
+        self.twilio = twilio
+        self.ours = stack.account.phone_number
+        self.bus = BusListener(stack.engine, stack.outputs["EventBusName"])
+        self.dynamodb = stack.engine.client("dynamodb")
+        self.lambda_ = stack.engine.client("lambda")
+        self.conversations = stack.outputs["ConversationsTableName"]
+        self.outbox = stack.outputs["OutboxTableName"]
+
+    def person(self) -> str:
+        """A number nobody has texted with yet."""
+        return f"+1555{secrets.randbelow(10**7):07d}"
+
+    def fields(self, **fields: str) -> dict[str, str]:
+        """An inbound text's form."""
+        sid = f"SM{secrets.token_hex(16)}"
+        form = {
+            "MessageSid": sid,
+            "SmsSid": sid,
+            "AccountSid": self.stack.account.account_sid,
+            "To": self.ours,
+            "NumMedia": "0",
+        }
+        return form | {"From": "+15555550199", "Body": "", "ToCity": "", "NumSegments": "1"} | fields
+
+    def post(
+        self,
+        path: str,
+        body: bytes | Mapping[str, str],
+        *,
+        signature: str | None = "",
+        content_type: str = "application/x-www-form-urlencoded; charset=UTF-8",
+    ) -> Answer:
+        """POST to a webhook. The signature is right for the fields unless another, or None for no header, is given."""
+        url = f"{self.stack.webhook_url}/{path}"
+        data = body if isinstance(body, bytes) else urlencode(body).encode()
+        headers = {"Content-Type": content_type}
+        if signature == "":
+            signature = self.sign(path, {} if isinstance(body, bytes) else body)
+        if signature:
+            headers["X-Twilio-Signature"] = signature
+        request = urllib.request.Request(url, data=data, headers=headers, method="POST")
+        try:
+            with urllib.request.urlopen(request, timeout=100) as answer:
+                return Answer(answer.status, answer.headers.get("Content-Type", ""), answer.read().decode())
+        except urllib.error.HTTPError as error:
+            with error:
+                return Answer(error.code, error.headers.get("Content-Type", ""), error.read().decode())
+
+    def sign(self, path: str, fields: Mapping[str, str]) -> str:
+        """The signature Twilio would send."""
+        validator = RequestValidator(self.stack.account.auth_token)
+        return str(validator.compute_signature(f"{self.stack.webhook_url}/{path}", fields))
+
+    def history(self, person: str, **more: Any) -> Any:
+        """What conversation-history answers."""
+        return self.stack.invoke("conversation-history", {"phone_number": person, **more})
+
+    def item(self, partition: str, sort: str) -> dict[str, Any] | None:
+        """An item of the Conversations table, in DynamoDB's own form."""
+        key = {"conversation_id": {"S": partition}, "sk": {"S": sort}}
+        found: Any = self.dynamodb.get_item(TableName=self.conversations, Key=key, ConsistentRead=True).get("Item")
+        return found
+
+    def stored(self) -> int:
+        """How many items the Conversations table has."""
+        pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.conversations, Select="COUNT")
+        return sum(page["Count"] for page in pages)
+
+
+@pytest.fixture(scope="session")
+def phone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phone]:
+    folder: Path = tmp_path_factory.mktemp("stack")
+    with LocalStack(folder=folder) as stack:
+        stack.deploy()
+        assert stack.twilio
+        yield Phone(stack, stack.twilio)
+
+
+@pytest.fixture(autouse=True)
+def no_faults(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A fault left over from one test is not the next one's."""
+    yield
+    if "phone" in request.fixturenames:
+        request.getfixturevalue("phone").twilio.faults.clear()
