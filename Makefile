@@ -1,23 +1,55 @@
 # Every target sets up what it needs: make and python3 are all that must be there.
 PYTHON := .venv/bin/python
-UV := .local/uv/bin/uv
 SAM := SAM_CLI_TELEMETRY=0 .local/sam/bin/sam
-# Layers are built with the tools that bootstrap.py found, for Lambda's Python.
-TOOL = $(shell $(PYTHON) -c 'import json; print(json.load(open(".local/tools.json"))["$(1)"])')
+# For the layers, which `sam build` makes with layers/build.py.
+export LAYER_UV = $(CURDIR)/.local/uv/bin/uv
+export LAYER_PYTHON = $(shell sed -n 's/.*"python": "\(.*\)",/\1/p' .local/tools.json 2>/dev/null)
+export PYTHONPATH := layers/twilio_plugin
 
-.PHONY: run demo test test-unit check format bench generate deploy clean dev stack
+.PHONY: help run demo test test-unit check format generate bench deploy clean dev stack
+.DEFAULT_GOAL := help
 
-run: stack ## The local stack and a first conversation, until Ctrl-C.
+help: ## This list.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+run: stack ## The local stack and a first conversation; stays up until Ctrl-C.
 	@$(PYTHON) -m local run
 
-demo: stack ## The same, then exit: 0 only if every step was as expected.
+demo: stack ## The same, then exits: 0 only if every step was as expected.
 	@$(PYTHON) -m local demo
 
-test: stack ## All tests.
+test: stack ## All tests, the deployed local stack's too.
 	$(PYTHON) -m pytest
 
-test-unit: dev ## The fast ones: no network, no engine.
+test-unit: dev ## The fast tests: no network, no engine.
 	$(PYTHON) -m pytest tests/unit tests/template
+
+check: stack ## Format, lint, types, unit tests, template, build.
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m mypy .
+	$(PYTHON) -m tools.generate --check
+	$(PYTHON) -m pytest tests/unit tests/template -q
+	$(SAM) validate --lint --region us-east-1
+	$(SAM) build
+
+format: dev ## Format the code and fix what can be fixed.
+	$(PYTHON) -m ruff check --fix --quiet . || true
+	$(PYTHON) -m ruff format .
+
+generate: stack ## Write what follows from the code: schemas, samples, docs/events.md, the layer's requirements.
+	$(PYTHON) -m tools.generate
+
+bench: stack ## Measure imports, memory, CPU, DynamoDB requests, throughput and layers.
+	@$(PYTHON) -m tests.bench
+
+deploy: stack ## Build and deploy to your AWS account, guided.
+	$(SAM) build
+	$(SAM) deploy --guided
+
+clean: ## Remove everything that the other targets made.
+	rm -rf .aws-sam .local .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 dev:
 	@python3 local/bootstrap.py dev

@@ -1,11 +1,12 @@
 """Build a layer: ``python3 build.py dependencies|twilio_plugin <artifacts folder>``. Needs nothing but the standard library.
 
 The dependencies layer holds the wheels of *both* architectures: pure Python is the same for both, and compiled modules
-(``….cpython-313-aarch64-linux-gnu.so``) carry theirs in their names, so Python picks its own. One layer then fits whatever the
-``Architecture`` parameter says.
+(``….cpython-313-aarch64-linux-gnu.so``) carry theirs in their names, so Python picks its own. One layer then fits whatever
+the ``Architecture`` parameter says.
 
-Environment: ``LAYER_PYTHON`` is the interpreter that will run the layer, by default ``python3.13``. Where it cannot be found the
-layer has no bytecode: everything works, and cold starts are slower. ``LAYER_UV`` is uv; without it, pip does the work.
+Environment: ``LAYER_PYTHON_VERSION`` is the Python that will run the layer, by default Lambda's. ``LAYER_PYTHON`` is such an
+interpreter, by default the one on PATH; where there is none the layer has no bytecode: everything works, and cold starts are
+slower. ``LAYER_UV`` is uv; without it, pip does the work.
 """
 
 from __future__ import annotations
@@ -39,28 +40,28 @@ def main() -> None:
     """Build what the command line asks for."""
     layer, artifacts = sys.argv[1], Path(sys.argv[2]) / "python"
     artifacts.mkdir(parents=True, exist_ok=True)
-    interpreter = _interpreter()
-    version = _version(interpreter) or LAMBDA_PYTHON
+    version = os.environ.get("LAYER_PYTHON_VERSION", LAMBDA_PYTHON)
     if layer == "dependencies":
         _install(artifacts, version)
         _prune(artifacts)
     else:
         source = HERE / "twilio_plugin" / "twilio_plugin"
         shutil.copytree(source, artifacts / "twilio_plugin", ignore=shutil.ignore_patterns("__pycache__"))
-    _compile(artifacts, interpreter, version)
+    _compile(artifacts, version)
 
 
-def _interpreter() -> str | None:
-    return os.environ.get("LAYER_PYTHON") or shutil.which(f"python{LAMBDA_PYTHON}")
+def _interpreter(version: str) -> str | None:
+    """One that runs and is what it says: pyenv's shims look like interpreters and may not be."""
+    for candidate in (os.environ.get("LAYER_PYTHON"), shutil.which(f"python{version}")):
+        if candidate and _version(candidate) == version:
+            return candidate
+    return None
 
 
-def _version(interpreter: str | None) -> str | None:
-    """``3.13``; None for one that does not run (pyenv's shims look like interpreters and may not be)."""
-    if not interpreter:
-        return None
+def _version(interpreter: str) -> str:
     asked = [interpreter, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
     answer = subprocess.run(asked, capture_output=True, text=True, check=False)
-    return answer.stdout.strip() or None
+    return answer.stdout.strip()
 
 
 def _install(artifacts: Path, version: str) -> None:
@@ -89,10 +90,11 @@ def _prune(artifacts: Path) -> None:
             shutil.rmtree(found) if found.is_dir() else found.unlink(missing_ok=True)
 
 
-def _compile(artifacts: Path, interpreter: str | None, version: str) -> None:
+def _compile(artifacts: Path, version: str) -> None:
     """Add bytecode that Python trusts unseen: ``/opt`` cannot be written, so a cold start would compile all it imports."""
-    if not interpreter or _version(interpreter) != version:
-        print(f"No Python {LAMBDA_PYTHON} here: the layer has no bytecode, and cold starts are slower.", file=sys.stderr)
+    interpreter = _interpreter(version)
+    if not interpreter:
+        print(f"No Python {version} here: the layer has no bytecode, and cold starts are slower.", file=sys.stderr)
         return
     mode = ["--invalidation-mode", "unchecked-hash"]
     # Paths in tracebacks as they are in Lambda.

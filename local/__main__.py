@@ -1,7 +1,7 @@
 """``python -m local run``: the local stack and a first conversation, until Ctrl-C. ``demo``: the same, then exit.
 
-``run`` talks to the real Twilio when TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, TWILIO_PHONE_NUMBER and TWILIO_WEBHOOK_URL (a tunnel
-to the front's port, ending in /webhooks/twilio) are all set. ``demo`` never does.
+``run`` talks to the real Twilio when TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, TWILIO_PHONE_NUMBER and TWILIO_WEBHOOK_URL (a
+tunnel to the front's port, ending in /webhooks/twilio) are all set. ``demo`` never does.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Set up what the project's commands need: ``python3 local/bootstrap.py dev [engine] [sam]``.
 
-Three environments, all pinned by ``uv.lock``: ``.venv`` to write and test the plugin, ``.local/engine`` for the local AWS engine,
-``.local/sam`` for AWS SAM. The last two pin packages the plugin does not want to be pinned by. Runs on any Python 3 with nothing
-installed; uv itself comes from PyPI. What is up to date is left alone, so every command may call this first.
+Three environments, all pinned by ``uv.lock``: ``.venv`` to write and test the plugin, ``.local/engine`` for the local AWS
+engine, ``.local/sam`` for AWS SAM. The last two pin packages that the plugin does not want to be pinned by. Runs on any Python
+with nothing installed; uv itself comes from PyPI. What is up to date is left alone, so every command may call this first.
 
 ``.local/tools.json`` then says which interpreter and which uv there are.
 """
@@ -36,7 +36,8 @@ def main() -> None:
     uv = _uv()
     python = _python(uv)
     LOCAL.mkdir(exist_ok=True)
-    (LOCAL / "tools.json").write_text(json.dumps({"uv": str(uv), "python": python}, indent=2) + "\n")
+    version = ".".join(map(str, _version(python)))
+    (LOCAL / "tools.json").write_text(json.dumps({"uv": str(uv), "python": python, "version": version}, indent=2) + "\n")
     for name in sys.argv[1:]:
         _sync(name, uv, python)
 

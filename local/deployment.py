@@ -29,7 +29,13 @@ def build(template: Path) -> Path:
     built, stamp = folder / "template.yaml", folder / ".built-from"
     wanted = _fingerprint(template, tools["python"])
     if not (built.exists() and stamp.exists() and stamp.read_text() == wanted):
-        environment = {"LAYER_PYTHON": tools["python"], "LAYER_UV": tools["uv"], "PYTHON": tools["python"]}
+        # The engine runs functions on its own interpreter, so its layers are built for that one.
+        environment = {
+            "LAYER_PYTHON": tools["python"],
+            "LAYER_PYTHON_VERSION": tools["version"],
+            "LAYER_UV": tools["uv"],
+            "PYTHON": tools["python"],
+        }
         _sam(["build", "--template-file", str(template), "--build-dir", str(folder)], environment)
         stamp.write_text(wanted)
     return built

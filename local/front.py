@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import threading
+from collections.abc import Callable, Coroutine
 from types import TracebackType
 
 from aiohttp import ClientSession, ClientTimeout, web
@@ -51,7 +53,8 @@ class Front:
             self._loop.run_until_complete(close())
         self._loop.close()
 
-    async def _serve(self):  # type: ignore[no-untyped-def]  # a coroutine function to close with
+    async def _serve(self) -> Callable[[], Coroutine[None, None, None]] | None:
+        """Listen. Returns what closes it, or None if the port is taken."""
         session = ClientSession(auto_decompress=False, timeout=ClientTimeout(total=35))
 
         async def handle(request: web.Request) -> web.StreamResponse:
@@ -83,8 +86,8 @@ class Front:
             request.method,
             f"{self._engine_url}{request.raw_path}",
             headers=[*headers, ("Host", self._api_host)],
-            data=await request.read(),
+            data=io.BytesIO(await request.read()),
             allow_redirects=False,
         ) as answer:
             passed = [(name, value) for name, value in answer.headers.items() if name.lower() not in _NOT_PASSED]
-            return web.Response(status=answer.status, headers=passed, body=await answer.read())  # type: ignore[arg-type]
+            return web.Response(status=answer.status, headers=passed, body=await answer.read())

@@ -24,7 +24,7 @@ from twilio_plugin.domain.message import Media
 from twilio_plugin.domain.twilio_errors import explain
 
 ACCOUNT = "AC0123456789abcdef0123456789abcdef"
-AUTH_TOKEN = "an-auth-token-for-samples"  # noqa: S105  signs the samples and nothing else
+AUTH_TOKEN = "an-auth-token-for-samples"  # signs the samples and nothing else
 WEBHOOK_URL = "https://phone.example.com/webhooks/twilio"
 OURS, THEIRS = "+15555550100", "+15555551234"
 MESSAGE = "SM0123456789abcdef0123456789abcdef"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from tests.bench.payloads import ANSWER_TEXT, SHORT_TEXT
@@ -16,8 +17,9 @@ from twilio_plugin.domain.message_status import rank
 from twilio_plugin.domain.timestamp import iso
 
 
-def write_conversation(stage: Stage, entries: int) -> str:
-    """Texts in and out by turns, a minute apart, each of ours with its status. Returns the person's number."""
+@cache
+def conversation(stage: Stage, entries: int) -> str:
+    """Texts in and out by turns, a minute apart, each of ours with its status. Written once; returns the person's number."""
     person, name = stage.person(), stage.output("ConversationsTableName")
     database = DynamoDB(stage.database)
     table = ConversationsTable(database, name, OutboxTable(database, stage.output("OutboxTableName")), retention_days=365)

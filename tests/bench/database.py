@@ -12,14 +12,14 @@ from unittest.mock import patch
 import boto3
 
 from tests.bench.capacity import usd_per_million
-from tests.bench.conversation import write_conversation
+from tests.bench.conversation import conversation
 from tests.bench.layout import FUNCTIONS
 from tests.bench.meter import Meter, Usage
 from tests.bench.payloads import LONG_TEXT, SHORT_TEXT, Payload, stream_batch
 from tests.bench.report import Row, Table
 from tests.bench.stage import Stage
-from tests.bench.worker import Context
 from tests.bench.workbench import Workbench
+from tests.bench.worker import Context
 
 EVENTS = 10  # in a batch of the relay
 Invoke = Callable[[str, Payload], Usage]
@@ -35,8 +35,8 @@ def measure(bench: Workbench) -> list[Table]:
     method = (
         "Counted where botocore sends. Units are computed from the sizes of the items by DynamoDB's published rules (the local "
         "engine's own figures ignore the size of reads), index included; a cancelled transaction counts in full. Dollars for a "
-        "million of each, on demand in us-east-1: $0.625 a million write units, $0.125 a million read units. Streams, time to live, "
-        "Lambda and the bus are not in it."
+        "million of each, on demand in us-east-1: $0.625 a million write units, $0.125 a million read units. Streams, time to "
+        "live, Lambda and the bus are not in it."
     )
     return [Table("DynamoDB per request", method, rows)]
 
@@ -56,7 +56,7 @@ def _cases(stage: Stage, invoke: Invoke) -> Iterator[tuple[str, Usage]]:
     yield "status callback, late", invoke("status_webhook", twilio.status(person, "sent", message_sid=sid).event())
     yield "send of three parts", invoke("send_sms", {"to": stage.person(), "body": LONG_TEXT, "chunk_limit": 160})
     for entries in (10, 10_000):
-        page = {"phone_number": write_conversation(stage, entries), "limit": 10}
+        page = {"phone_number": conversation(stage, entries), "limit": 10}
         yield f"history, 10 of {entries:,}", invoke("conversation_history", page)
     stage.empty_outbox()
     for _ in range(EVENTS):

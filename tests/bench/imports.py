@@ -41,8 +41,8 @@ def measure(bench: Workbench) -> list[Table]:
     return [
         Table(
             "Import time",
-            f"CPU (user and system) of a fresh interpreter that imports the handler from the built layers, with boto3 behind them "
-            f"as in Lambda, minus a bare interpreter's; the least of {ROUNDS} interleaved rounds. "
+            "CPU (user and system) of a fresh interpreter that imports the handler from the built layers, with boto3 behind "
+            f"them as in Lambda, minus a bare interpreter's; the least of {ROUNDS} interleaved rounds. "
             "The ratio is to importing boto3 and making one DynamoDB client.",
             [_row(name, cpu_ms, cpu_ms / net[_BOTO3]) for name, cpu_ms in net.items()],
         )

@@ -31,7 +31,7 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """``/opt`` holds both layers, ``/var/runtime`` boto3, ``/var/task`` one function; a search path has them in Lambda's order."""
+    """``/opt`` with both layers, ``/var/runtime`` with boto3; a search path has them behind the function, as in Lambda."""
 
     built: Path
     """Where SAM put its build: one folder a layer."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 
-from tests.bench.conversation import write_conversation
+from tests.bench.conversation import conversation
 from tests.bench.layout import FUNCTIONS, WEBHOOKS
 from tests.bench.payloads import SHORT_TEXT, Payload, stream_batch
 from tests.bench.report import Row, Table, Target
@@ -29,8 +29,8 @@ def measure(bench: Workbench) -> list[Table]:
         target = Target("peak_mb", "<", TARGET_MB) if function in WEBHOOKS else None
         rows.append(Row(function, {"imported_mb": done["imported_bytes"] / MB, "peak_mb": done["peak_bytes"] / MB}, target))
     method = (
-        f"The most resident memory, in MB of 1,000,000 bytes, of a process that imported the handler and served {REQUESTS} requests "
-        "and one before them: raw, as the system that runs the bench counts it for Python. Lambda's own runtime client comes on top."
+        "The most resident memory, in MB of 1,000,000 bytes, of a process that imported the handler and served a cold request and "
+        f"{REQUESTS} warm ones: raw, as the system under the bench counts it for Python. Lambda's own runtime client comes on top."
     )
     return [Table("Peak memory", method, rows)]
 
@@ -46,7 +46,7 @@ def _payloads(stage: Stage, function: str) -> list[Payload]:
     if function == "send_mms":
         return [{"to": stage.person(), "media_url": [PICTURE]} for _ in range(count)]
     if function == "conversation_history":
-        return [{"phone_number": write_conversation(stage, 20)}] * count
+        return [{"phone_number": conversation(stage, 20)}] * count
     if function == "event_relay":
         rows = list(islice(stage.rows(stage.output("OutboxTableName")), EVENTS))
         return [stream_batch(rows)] * count

@@ -1,4 +1,4 @@
-"""What measurements share, each made when the first of them asks: the functions as Lambda lays them out, and the local stack."""
+"""What measurements share, made when the first of them asks: the functions as Lambda lays them out, and the local stack."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """One execution environment of one function: imports its handler, serves requests one after the other, and says what they cost.
 
-Runs as a script in a fresh interpreter, with nothing but the standard library until the function brings its own. Reads a job as
-JSON from standard input: ``path`` (put before the standard library), ``function``, ``payloads``. Writes JSON to standard output,
-which the function's own logs do not reach.
+Runs as a script in a fresh interpreter, with nothing but the standard library until the function brings its own. Reads a job
+as JSON from standard input: ``path`` (put before the standard library), ``function``, ``payloads``. Writes JSON to standard
+output, which the function's own logs do not reach.
 """
 
 from __future__ import annotations

@@ -93,8 +93,8 @@ class Phone:
     def item(self, partition: str, sort: str) -> dict[str, Any] | None:
         """An item of the Conversations table, in DynamoDB's own form."""
         key = {"conversation_id": {"S": partition}, "sk": {"S": sort}}
-        found: Any = self.dynamodb.get_item(TableName=self.conversations, Key=key, ConsistentRead=True).get("Item")
-        return found
+        found: dict[str, Any] = self.dynamodb.get_item(TableName=self.conversations, Key=key, ConsistentRead=True)
+        return found.get("Item")
 
     def stored(self) -> int:
         """How many items the Conversations table has."""

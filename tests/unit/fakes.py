@@ -79,6 +79,7 @@ class FakeConversations:
         self.messages: dict[str, KnownMessage] = {}
         self.contact_reads = 0
         self.meanwhile: list[Callable[[], object]] = []
+        self._others_turn = False
         self.unavailable: set[str] = set()
 
     def contact_state(self, conversation_id: str) -> ContactState:
@@ -117,8 +118,10 @@ class FakeConversations:
         self._outbox.put(event)
 
     def _others_first(self, method: str) -> None:
-        if self.meanwhile:
+        if self.meanwhile and not self._others_turn:
+            self._others_turn = True
             self.meanwhile.pop(0)()
+            self._others_turn = False
         if method in self.unavailable:
             raise StorageUnavailable("The fake storage is down.")
 

@@ -1,0 +1,138 @@
+"""The very payloads of `events/invocations`, through the handlers in this process, so that what they log can be read."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import json
+import logging
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.engine import CREDENTIALS, ROOT
+from tests.e2e.conftest import Phone
+from tools import samples
+from twilio_plugin.errors import PluginError
+from twilio_plugin.runtime import wiring
+from twilio_plugin.runtime.observability import logger
+
+CASES = sorted(path.relative_to(ROOT / "events/invocations") for path in (ROOT / "events/invocations").rglob("*.json"))
+Run = Callable[[str, Any], Any]
+
+
+class Context:
+    """What Lambda passes beside the payload."""
+
+    function_name = "in-process"
+    memory_limit_in_mb = 512
+    invoked_function_arn = "arn:aws:lambda:us-east-1:000000000000:function:in-process"
+
+    def __init__(self) -> None:
+        self.aws_request_id = secrets.token_hex(8)
+
+
+@pytest.fixture
+def logs() -> Iterator[io.StringIO]:
+    """Everything that any logger writes, ours in its own format."""
+    written = io.StringIO()
+    (own,) = logger.handlers
+    assert isinstance(own, logging.StreamHandler)
+    stream = own.setStream(written)
+    everything = logging.StreamHandler(written)
+    logging.getLogger().addHandler(everything)
+    yield written
+    logging.getLogger().removeHandler(everything)
+    own.setStream(stream)
+
+
+@pytest.fixture
+def run(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    """Run a function's handler on a payload, with the deployed stack's tables behind it."""
+    secret = phone.stack.engine.client("secretsmanager").create_secret(
+        Name=f"samples-{secrets.token_hex(4)}", SecretString=json.dumps({"auth_token": samples.AUTH_TOKEN})
+    )
+    environment = CREDENTIALS | {
+        "AWS_ENDPOINT_URL": phone.stack.engine.url,
+        "CONVERSATIONS_TABLE": phone.conversations,
+        "EVENT_BUS_NAME": phone.stack.outputs["EventBusName"],
+        "OUTBOX_TABLE": phone.outbox,
+        "PHONE_DEFAULT_REGION": "US",
+        "RETENTION_DAYS": "1",
+        "TWILIO_ACCOUNT_SID": samples.ACCOUNT,
+        "TWILIO_API_BASE_URL": phone.twilio.url,
+        "TWILIO_PHONE_NUMBER": samples.OURS,
+        "TWILIO_SECRET": secret["ARN"],
+        "TWILIO_WEBHOOK_URL": samples.WEBHOOK_URL,
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    wiring._dynamodb.cache_clear()
+
+    def run(function: str, payload: Any) -> Any:
+        path = ROOT / "functions" / function / "app.py"
+        spec = importlib.util.spec_from_file_location(f"app_{function}", path)
+        assert spec
+        assert spec.loader
+        app = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(app)
+        return app.lambda_handler(payload, Context())
+
+    yield run
+    wiring._dynamodb.cache_clear()
+
+
+def payload(case: Path) -> Any:
+    return json.loads((ROOT / "events/invocations" / case).read_text())
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.parts[0].endswith("_webhook")], ids=str)
+def test_a_sample_webhook_is_answered_as_twilio_wants(run: Run, case: Path) -> None:
+    answer = run(case.parts[0], payload(case))
+
+    assert answer["statusCode"] == (200 if case.parts[0] == "sms_webhook" else 204)
+
+
+@pytest.mark.parametrize("function", ["conversation_history", "event_relay", "reconcile"])
+def test_the_other_samples_run(run: Run, function: str) -> None:
+    for case in CASES:
+        if case.parts[0] == function:
+            assert run(function, payload(case)) is not None
+
+
+def test_logs_never_hold_bodies_tokens_or_whole_numbers(run: Run, phone: Phone, logs: io.StringIO) -> None:
+    # The stand-in does not know this account, so sends are refused with 20003: the errors are logged too.
+    for case in CASES:
+        if case.parts[0].startswith("send_"):
+            with pytest.raises(PluginError):
+                run(case.parts[0], payload(case))
+        else:
+            run(case.parts[0], payload(case))
+    forged = payload(Path("sms_webhook/text.json"))
+    forged["headers"]["x-twilio-signature"] = "forged"
+    run("sms_webhook", forged)
+    broken = payload(Path("sms_webhook/text.json"))
+    broken["isBase64Encoded"] = "nonsense"
+    broken["body"] = 5
+    run("sms_webhook", broken)
+
+    text = logs.getvalue()
+    assert "text received" in text
+    assert "refused" in text
+    assert "unexpectedly" in text
+    for private in (
+        samples.THEIRS,
+        samples.OURS,
+        samples.AUTH_TOKEN,
+        "555-1234",
+        "%2B1555",
+        "Dinner",
+        "Hello 👋",
+        "Menu",
+        "4711",
+    ):
+        assert private not in text, private
+    assert "***1234" in text
