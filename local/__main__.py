@@ -26,8 +26,12 @@ def main() -> int:
     with LocalStack(account=account, port=PORT) as stack:
         stack.deploy()
         stack.deploy_example("echo_agent")
+        if not stays:
+            stack.write_down()
         as_expected = Demo(stack, stack.twilio).play() if stack.twilio else True
         if stays:
+            # Only now: whoever waits for the file finds the first conversation over.
+            stack.write_down()
             _stay(stack)
     return 0 if as_expected else 1
 
@@ -48,7 +52,7 @@ def _stay(stack: LocalStack) -> None:
 
 
 def _curl(stack: LocalStack) -> str:
-    return f"""curl -s {stack.twilio_api_url}/_standin/texts -d '{{"from": "+15555551234", "body": "Are you there?"}}'"""
+    return f"""curl -s {stack.twilio_api_url}/_standin/texts -d '{{"from": "+15555550142", "body": "Are you there?"}}'"""
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from local.bus import BusListener, is_event
 from local.stack import LocalStack
 from local.twilio.standin import TwilioStandIn
 
-ADA = "+15555551234"
+ADA = "+15555550142"
 
 
 class Surprise(AssertionError):
@@ -74,7 +74,7 @@ class Demo:
         _expect("image/png" in text.body, "an answer that knows of the picture")
 
     def a_delivery(self) -> None:
-        result = self._stack.invoke("send-sms", {"to": "(555) 555-1234", "body": "Your table is ready 🍝"})
+        result = self._stack.invoke("send-sms", {"to": "(555) 555-0142", "body": "Your table is ready 🍝"})
         (message,) = result["messages"]
         _say("Agent", message["body"])
         _detail(f"send-sms → {message['message_sid']} {message['status']} {message['encoding']} segments={message['segments']}")
@@ -83,7 +83,7 @@ class Demo:
     def a_forged_webhook(self) -> None:
         request = urllib.request.Request(
             f"{self._stack.webhook_url}/sms",
-            data=b"MessageSid=SM00000000000000000000000000000000&From=%2B15555551234&To=%2B15555550100&Body=Pay+me",
+            data=b"MessageSid=SM00000000000000000000000000000000&From=%2B15555550142&To=%2B15555550100&Body=Pay+me",
             headers={"X-Twilio-Signature": "bm90IHNpZ25lZCBieSBUd2lsaW8="},
         )
         try:

@@ -67,7 +67,7 @@ class LocalStack:
     ) -> None:
         self.account = account or TwilioAccount.made_up()
         self.outputs: dict[str, str] = {}
-        self._folder = folder
+        self.folder = folder
         self._say = say
         self._port = port
         self._open = ExitStack()
@@ -75,7 +75,7 @@ class LocalStack:
         self.twilio: TwilioStandIn | None = None
 
     def __enter__(self) -> LocalStack:
-        self._folder.mkdir(exist_ok=True)
+        self.folder.mkdir(exist_ok=True)
         with self._progress("Starting the local AWS engine"):
             self._open.enter_context(self.engine)
         self.front = self._open.enter_context(Front(self._port, self.engine.url))
@@ -85,7 +85,7 @@ class LocalStack:
         return self
 
     def __exit__(self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
-        (self._folder / "stack.json").unlink(missing_ok=True)
+        (self.folder / "stack.json").unlink(missing_ok=True)
         self._open.close()
 
     @property
@@ -109,7 +109,6 @@ class LocalStack:
             self.front.pass_to(self._api_id(stack_name))
             if self.twilio:
                 self.twilio.sms_url = f"{self.webhook_url}/sms{RETRIES}"
-            self._write_down(stack_name)
         return outputs
 
     def deploy_example(self, name: str, plugin_stack: str = STACK_NAME) -> None:
@@ -131,6 +130,23 @@ class LocalStack:
             raise InvocationFailed(result.get("errorType", ""), result.get("errorMessage", ""))
         return result
 
+    def write_down(self, stack_name: str = STACK_NAME) -> None:
+        """Tell other processes where everything is, in ``stack.json``. It holds the auth token and is gone with the stack."""
+        where = {
+            "webhook_url": self.webhook_url,
+            "twilio_api_url": self.twilio_api_url,
+            "aws_endpoint_url": self.engine.url,
+            "region": REGION,
+            "account_sid": self.account.account_sid,
+            "auth_token": self.account.auth_token,
+            "phone_number": self.account.phone_number,
+            "stack_name": stack_name,
+            "outputs": self.outputs,
+        }
+        file = self.folder / "stack.json"
+        file.touch(mode=0o600)
+        file.write_text(json.dumps(where, indent=2) + "\n")
+
     def _parameters(self) -> dict[str, str]:
         return {
             "Architecture": deployment.ARCHITECTURE,
@@ -146,22 +162,6 @@ class LocalStack:
             StackName=stack_name, LogicalResourceId="HttpApi"
         )
         return str(resource["StackResourceDetail"]["PhysicalResourceId"])
-
-    def _write_down(self, stack_name: str) -> None:
-        where = {
-            "webhook_url": self.webhook_url,
-            "twilio_api_url": self.twilio_api_url,
-            "aws_endpoint_url": self.engine.url,
-            "region": REGION,
-            "account_sid": self.account.account_sid,
-            "auth_token": self.account.auth_token,
-            "phone_number": self.account.phone_number,
-            "stack_name": stack_name,
-            "outputs": self.outputs,
-        }
-        file = self._folder / "stack.json"
-        file.touch(mode=0o600)
-        file.write_text(json.dumps(where, indent=2) + "\n")
 
     @contextmanager
     def _progress(self, what: str) -> Iterator[None]:

@@ -37,10 +37,10 @@ def measure(bench: Workbench) -> list[Table]:
         payloads = [case.payload() for _ in range(WARM_UP + case.requests)]
         rows.append(Row(case.what, _figures(bench.stage.serve(bench.layout, case.function, payloads)), case.target))
     method = (
-        f"CPU of the function's process per request, after {WARM_UP} to warm up: the mean of the best sixth in a row, of all, and "
-        "of the very first, which reads the secret. Signing, JSON and sockets to the local engine and the Twilio stand-in are in "
-        "it; TLS, which AWS adds, is not. For a page of 10,000 entries the engine takes half a second, in which the processor's "
-        "caches forget the function: fewer requests, and a higher figure for the same work."
+        f"CPU of the function's process per request, after {WARM_UP} to warm up: the mean of the best sixth in a row, of all, "
+        "and of the very first, which reads the secret. Signing, JSON and sockets to the local engine and the Twilio stand-in "
+        "are in it; TLS, which AWS adds, is not. The engine takes half a second for a page of 10,000 entries, in which the "
+        "processor's caches forget the function: fewer requests, and a higher figure for the same work."
     )
     return [Table("CPU per warm request", method, rows)]
 

@@ -29,8 +29,8 @@ def measure(bench: Workbench) -> list[Table]:
         target = Target("peak_mb", "<", TARGET_MB) if function in WEBHOOKS else None
         rows.append(Row(function, {"imported_mb": done["imported_bytes"] / MB, "peak_mb": done["peak_bytes"] / MB}, target))
     method = (
-        "The most resident memory, in MB of 1,000,000 bytes, of a process that imported the handler and served a cold request and "
-        f"{REQUESTS} warm ones: raw, as the system under the bench counts it for Python. Lambda's own runtime client comes on top."
+        "The most resident memory, in MB of 1,000,000 bytes, of a process that imported the handler and served a cold request "
+        f"and {REQUESTS} warm ones: raw, as the system under the bench counts it for Python. Lambda's own client comes on top."
     )
     return [Table("Peak memory", method, rows)]
 

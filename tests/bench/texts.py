@@ -65,9 +65,9 @@ def _tables(sent: Sequence[Sent], last_event_s: float, messages: int, events: in
         "last_event_after_s": last_event_s,
     }
     method = (
-        f"{TEXTS:,} signed webhooks over HTTP to the deployed template on the local engine, {AT_ONCE} at once and after {WARM_UP} to "
-        "warm up. Stack, engine and sender share the processor, so this shows what changed, not what AWS does. The last event is "
-        "on the bus that long after the last answer, as a rule with a queue sees it."
+        f"{TEXTS:,} signed webhooks over HTTP to the deployed template on the local engine, {AT_ONCE} at once and after "
+        f"{WARM_UP} to warm up. Stack, engine and sender share the processor, so this shows what changed, not what AWS does. "
+        "The last event is on the bus that long after the last answer, as a rule with a queue sees it."
     )
     arrived = [
         Row("messages in the table", {"arrived": messages}, Target("arrived", "=", TEXTS)),

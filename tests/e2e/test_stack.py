@@ -52,7 +52,9 @@ def test_a_redeploy_after_a_failed_first_deploy_works(phone: Phone) -> None:
 
 
 def test_stack_json_says_where_everything_is(phone: Phone) -> None:
-    folder: Path = phone.stack._folder
+    folder: Path = phone.stack.folder
+    phone.stack.write_down()
+
     where = json.loads((folder / "stack.json").read_text())
 
     assert where.keys() == {

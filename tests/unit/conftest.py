@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 _OF_A_TABLE = ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes", "BillingMode")
 
+
 class _Template(yaml.SafeLoader):
     """YAML with CloudFormation's short forms, each read as the value behind its tag."""
 

@@ -93,7 +93,8 @@ NO_COUNTS = ["30000000", "-1", "abc", "１", "1.0", " 1", "101", "²", "9" * 500
 
 
 @pytest.mark.parametrize(
-    ("field", "count"), [*[("NumMedia", count) for count in ["11", *NO_COUNTS]], *[("NumSegments", count) for count in NO_COUNTS]]
+    ("field", "count"),
+    [*[("NumMedia", count) for count in ["11", *NO_COUNTS]], *[("NumSegments", count) for count in NO_COUNTS]],
 )
 def test_a_count_that_is_none_is_refused_with_the_fields_name(field: str, count: str) -> None:
     with pytest.raises(UnreadableWebhook, match=field) as refused:
