@@ -80,12 +80,13 @@ def _metered_handlers(stage: Stage) -> Iterator[Invoke]:
     variables: dict[str, str] = {}
     for function in FUNCTIONS:
         variables |= stage.environment(function)
-    with patch.dict(os.environ, variables), redirect_stdout(io.StringIO()), patch.object(boto3, "DEFAULT_SESSION", None):
-        boto3.setup_default_session()
-        meter.attach(boto3._get_default_session())
+    with patch.dict(os.environ, variables), redirect_stdout(io.StringIO()):
+        session = boto3.Session()
+        meter.attach(session)
         from twilio_plugin.runtime import wiring
 
-        handlers = {function: getattr(wiring, function)() for function in FUNCTIONS}
+        with patch.object(boto3, "DEFAULT_SESSION", session):
+            handlers = {function: getattr(wiring, function)() for function in FUNCTIONS}
 
         def invoke(function: str, payload: Payload) -> Usage:
             with meter.counting() as usage:

@@ -16,13 +16,13 @@ README = (ROOT / "README.md").read_text()
 
 
 def section(title: str) -> str:
-    """A part of the README, from its heading to the next of the same depth."""
-    depth, _, _ = title.partition(" ")
-    return README.split(f"\n{title}\n")[1].split(f"\n{depth} ")[0]
+    """A part of the README, from its heading to the next that is no deeper."""
+    depth = len(title.partition(" ")[0])
+    return re.split(rf"\n#{{1,{depth}}} ", README.split(f"\n{title}\n")[1])[0]
 
 
 def test_every_parameter_is_in_the_readme_with_its_default(source: dict[str, Any]) -> None:
-    rows = dict(re.findall(r"^\| `(\w+)` \| `?([^|`]*?)`? \|", section("## Parameters"), re.MULTILINE))
+    rows = dict(re.findall(r"^\| `(\w+)` \| `?([^|`]*?)`? ?\|", section("## Parameters"), re.MULTILINE))
 
     assert rows == {name: str(parameter.get("Default", "")) for name, parameter in source["Parameters"].items()}
 

@@ -48,7 +48,7 @@ class ConversationsTable:
         return "opted_out" if contact and contact["state"] == "opted_out" else "opted_in"
 
     def add_received(self, entry: Entry, events: Sequence[Event], ledger: LedgerChange | None) -> bool:
-        seen = {**message_key(entry.message_sid), "direction": "inbound", "ttl": self.ttl(entry.occurred_at)}
+        seen = {**message_key(entry.message_sid), "ttl": self.ttl(entry.occurred_at)}
         writes = [
             self._put(seen, condition="attribute_not_exists(sk)"),
             self.put_entry(entry),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 LIFETIME_SECONDS = 300
+FIELDS = ("auth_token", "previous_auth_token", "api_key_sid", "api_key_secret")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -51,7 +52,7 @@ class TwilioSecret:
 
     def _read(self) -> Credentials:
         try:
-            text = self._client().get_secret_value(SecretId=self._secret)["SecretString"]
+            text = self._client().get_secret_value(SecretId=self._secret).get("SecretString", "")
         except (ClientError, BotoCoreError) as error:
             code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
             raise StorageUnavailable(f"Secrets Manager: {code} for the secret {self._secret!r}.") from error
@@ -61,13 +62,14 @@ class TwilioSecret:
 def _parse(text: str, secret: str) -> Credentials:
     try:
         fields = json.loads(text)
-        tokens = tuple(fields[name] for name in ("auth_token", "previous_auth_token") if fields.get(name))
-        key = (fields["api_key_sid"], fields["api_key_secret"]) if fields.get("api_key_sid") else None
-    except (ValueError, KeyError, AttributeError, TypeError):
-        # Not chained: the cause would show what is in the secret.
-        tokens, key = (), None
-    if not tokens:
-        raise Misconfigured(
-            f'The secret {secret!r} must be JSON like {{"auth_token": "…"}}, with api_key_sid and api_key_secret or neither.'
-        ) from None
-    return Credentials(tokens, key)
+    except ValueError:
+        fields = None  # not chained: the cause would show what is in the secret
+    values = [fields.get(name) or "" for name in FIELDS] if isinstance(fields, dict) else [""]
+    texts = [value for value in values if isinstance(value, str)]
+    if len(texts) == len(FIELDS):
+        token, previous, key_sid, key_secret = texts
+        if token and bool(key_sid) == bool(key_secret):
+            return Credentials((token, previous) if previous else (token,), (key_sid, key_secret) if key_sid else None)
+    raise Misconfigured(
+        f'The secret {secret!r} must be JSON like {{"auth_token": "…"}}, with api_key_sid and api_key_secret or neither.'
+    )

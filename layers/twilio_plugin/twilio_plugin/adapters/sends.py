@@ -6,6 +6,7 @@ the sparse index by which reconciliation finds it without reading anything else.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -41,10 +42,10 @@ class SendsTable:
         self._clock = clock
 
     def claim(self, part: Part) -> Receipt | None:
-        now = self._clock()
+        now, claim = self._clock(), uuid.uuid4().hex
         put = {
             "TableName": self._table,
-            "Item": typed(_item(part, now)),
+            "Item": typed(_item(part, now) | {"claim": claim}),
             "ConditionExpression": "attribute_not_exists(sk) OR #ttl < :now OR (#state = :free AND fingerprint = :same)",
             "ExpressionAttributeNames": {"#ttl": "ttl", "#state": "state"},
             "ExpressionAttributeValues": typed({":now": epoch(now), ":free": "not_sent", ":same": part.fingerprint}),
@@ -52,7 +53,9 @@ class SendsTable:
         try:
             self._database.write({"Put": put})
         except ConditionFailed as conflict:
-            return _earlier(conflict.existing or {}, part, now)
+            earlier = conflict.existing or {}
+            # boto3 repeats a put whose answer was lost: then it is our own claim that is in the way.
+            return None if earlier["claim"] == claim else _earlier(earlier, part, now)
         return None
 
     def release(self, part: Part) -> None:
@@ -136,7 +139,6 @@ class SendsTable:
             "error_code": receipt.error_code,
             "send_id": part.send_id,
             "part": part.number,
-            "direction": "outbound",
             "ttl": self._conversations.ttl(now),
         }
         present = {name: value for name, value in values.items() if value is not None}

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 from requests.exceptions import ConnectionError as RequestsConnectionError
 from requests.exceptions import ConnectTimeout, RequestException
-from twilio.base.exceptions import TwilioException, TwilioRestException
+from twilio.base.exceptions import TwilioException, TwilioRestException, TwilioServiceException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
 from urllib3.exceptions import NameResolutionError, NewConnectionError
@@ -31,6 +31,9 @@ TIMEOUT_SECONDS = 10.0
 _TRIES = 4
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
+_ANSWERS = (TwilioRestException, TwilioServiceException)
+# The last three: an answer that is JSON, and nothing the package expects.
+_FAILURES = (TwilioException, RequestException, ValueError, AttributeError, TypeError, KeyError)
 # The status callback is retried by Twilio on 5xx and time-outs: a connection override, which only Twilio's side reads.
 _RETRY_CALLBACK = "#rc=3&rp=5xx,ct,rt"
 
@@ -57,9 +60,10 @@ class TwilioTexting:
     def send(self, part: Part) -> Receipt:
         arguments = self._arguments(part)
         for attempt in range(1, _TRIES + 1):
+            client = self._client()
             try:
-                return _receipt(self._client().messages.create(**arguments))
-            except (TwilioException, RequestException, ValueError) as error:
+                return _receipt(client.messages.create(**arguments))
+            except _FAILURES as error:
                 if not _never_taken(error):
                     raise _failure(error, part) from error
                 if attempt == _TRIES:
@@ -70,13 +74,15 @@ class TwilioTexting:
         raise AssertionError("unreachable")
 
     def sent(self, part: Part, *, since: datetime) -> list[TwilioMessage]:
+        client = self._client()
+        day = since.date().isoformat()
         try:
-            listed = self._client().messages.list(to=str(part.recipient), from_=str(part.sender), date_sent_after=since.date())
-        except (TwilioException, RequestException, ValueError) as error:
+            listed = client.messages.list(to=str(part.recipient), from_=str(part.sender), date_sent_after=day)
+            messages = [message for message in listed if (message.date_created or datetime.now(UTC)) >= since]
+            messages.sort(key=lambda message: message.date_created or since)
+            return [TwilioMessage(_receipt(one), one.body or "", int(one.num_media or 0)) for one in messages]
+        except _FAILURES as error:
             raise StorageUnavailable(f"Twilio's message list cannot be read: {_kind(error)}.") from error
-        messages = [message for message in listed if (message.date_created or datetime.now(UTC)) >= since]
-        messages.sort(key=lambda message: message.date_created or since)
-        return [TwilioMessage(_receipt(one), one.body or "", int(one.num_media or 0)) for one in messages]
 
     def _arguments(self, part: Part) -> dict[str, Any]:
         query = urlencode({"send": part.send_id, "part": part.number})
@@ -102,6 +108,7 @@ class _HttpClient(TwilioHttpClient):  # type: ignore[misc]
     def __init__(self, api_base_url: str) -> None:
         silent = logging.getLogger("twilio.http_client.silent")
         silent.setLevel(logging.ERROR)
+        logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)  # below, it logs URLs with numbers in them
         super().__init__(timeout=TIMEOUT_SECONDS, logger=silent)
         self._api_base_url = api_base_url.rstrip("/")
 
@@ -111,7 +118,7 @@ class _HttpClient(TwilioHttpClient):  # type: ignore[misc]
 
 def _never_taken(error: Exception) -> bool:
     """Twilio says so (429: "was never processed"), or no connection came about."""
-    if isinstance(error, TwilioRestException):
+    if isinstance(error, _ANSWERS):
         return bool(error.status == _TOO_MANY_REQUESTS)
     if isinstance(error, ConnectTimeout):
         return True
@@ -120,13 +127,11 @@ def _never_taken(error: Exception) -> bool:
 
 
 def _failure(error: Exception, part: Part) -> Exception:
-    if isinstance(error, TwilioRestException) and error.status < _SERVER_ERROR:
-        why = explain(error.code)
-        return TwilioRejected(
-            f"Twilio refused the text to {masked(str(part.recipient))}: {why}",
-            twilio_code=error.code,
-            status=error.status,
-        )
+    if isinstance(error, _ANSWERS) and error.status < _SERVER_ERROR:
+        # The package puts the HTTP status in the place of a code that is not there.
+        code = error.code if error.code != error.status else None
+        text = f"Twilio refused the text to {masked(str(part.recipient))}: {explain(code)}"
+        return TwilioRejected(text, twilio_code=code, status=error.status)
     return SendOutcomeUnknown(
         f"No answer from Twilio for the text to {masked(str(part.recipient))} ({_kind(error)}). It may have been sent; "
         "it is being looked up. Do not send it again: SMS_SENT or SMS_FAILED will tell."
@@ -135,9 +140,11 @@ def _failure(error: Exception, part: Part) -> Exception:
 
 def _kind(error: Exception) -> str:
     """The kind of failure without its text, which may hold numbers and bodies."""
-    return f"HTTP {error.status}" if isinstance(error, TwilioRestException) else type(error).__name__
+    return f"HTTP {error.status}" if isinstance(error, _ANSWERS) else type(error).__name__
 
 
 def _receipt(message: Any) -> Receipt:
+    if not message.sid:
+        raise ValueError("an answer without a SID")
     code = message.error_code
     return Receipt(message.sid, message.account_sid, str(message.status), int(code) if code else None)

@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 Channel = Literal["phone", "whatsapp", "rcs", "messenger"]
 
-_NUMBER = re.compile(r"(\+|%2B)\d{6,15}")
+_NUMBER = re.compile(r"(\+|%2[Bb])\d{6,15}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from twilio_plugin.domain.address import Address, conversation_id
 from twilio_plugin.errors import UnreadableWebhook
@@ -45,7 +46,7 @@ class InboundMessage:
         return conversation_id(ours=self.recipient, theirs=self.sender)
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> Literal["sms", "mms"]:
         """``mms`` with attachments, else ``sms``."""
         return "mms" if self.media else "sms"
 
@@ -90,7 +91,7 @@ def required(form: Mapping[str, str], name: str) -> str:
 def _media(form: Mapping[str, str]) -> tuple[Media, ...]:
     count = _count(form, "NumMedia", default=0, at_most=MAX_MEDIA)
     return tuple(
-        Media(url, form.get(f"MediaContentType{index}", "application/octet-stream"))
+        Media(url, form.get(f"MediaContentType{index}") or "application/octet-stream")
         for index in range(count)
         if (url := form.get(f"MediaUrl{index}"))
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from twilio_plugin.domain.address import Address, conversation_id
 from twilio_plugin.domain.segments import Encoding, encoding_of, segment_count
@@ -30,7 +31,7 @@ class Part:
         return conversation_id(ours=self.sender, theirs=self.recipient)
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> Literal["sms", "mms"]:
         """``mms`` with media, else ``sms``."""
         return "mms" if self.media_url else "sms"
 

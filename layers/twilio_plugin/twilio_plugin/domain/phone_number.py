@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import phonenumbers
 
 from twilio_plugin.domain.address import Address, masked
 from twilio_plugin.errors import InvalidPhoneNumber
 
-_LONGEST_SHORT_CODE = 6
+# Begins like a number and is longer than a short code.
+_NUMBER_LIKE = re.compile(r"(tel:|[+＋(])|\d(?:.*\d){6}", re.IGNORECASE)
 
 
 def e164(written: str, *, default_region: str) -> str:
@@ -24,7 +27,10 @@ def e164(written: str, *, default_region: str) -> str:
         raise _invalid(written, default_region) from error
     if number.extension:
         raise InvalidPhoneNumber(f"{masked(written)} has an extension; a text reaches the main number only. Leave it out.")
-    if not phonenumbers.is_possible_number(number):
+    # The parser reads letters as the keys of a phone, or drops them: a slip of the finger would be somebody else's number.
+    if any(letter.isalpha() for letter in re.sub("^tel:", "", written, flags=re.IGNORECASE)):
+        raise _invalid(written, default_region)
+    if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         raise _invalid(written, default_region)
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
@@ -45,13 +51,14 @@ def any_address(written: str, *, default_region: str) -> Address:
     """Either end of a conversation: a number in E.164; short codes, sender names and channel ids as they are.
 
     Raises:
-        InvalidPhoneNumber: it looks like a phone number and is none.
+        InvalidPhoneNumber: it is empty, or looks like a phone number and is none.
     """
     address = Address.parse(written.strip())
-    digits = address.value.strip("+() -.")
-    if len(digits) <= _LONGEST_SHORT_CODE or any(letter.isalpha() for letter in digits):
-        return address
-    return Address(address.channel, e164(address.value, default_region=default_region))
+    if not address.value.strip():
+        raise _invalid(written, default_region)
+    if address.channel == "whatsapp" or (address.channel == "phone" and _NUMBER_LIKE.match(address.value)):
+        return Address(address.channel, e164(address.value, default_region=default_region))
+    return address
 
 
 def _invalid(written: str, default_region: str) -> InvalidPhoneNumber:

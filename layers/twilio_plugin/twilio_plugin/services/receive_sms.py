@@ -40,7 +40,7 @@ def _entry(message: InboundMessage, kind: OptOutType | None, now: str) -> Entry:
     return Entry(
         conversation_id=message.conversation_id,
         occurred_at=now,
-        kind="mms" if message.media else "sms",
+        kind=message.kind,
         direction="inbound",
         message_sid=message.message_sid,
         from_=str(message.sender),

@@ -10,11 +10,13 @@ from itertools import islice
 from twilio_plugin.domain.events import SmsFailed, event_id
 from twilio_plugin.domain.outbound import Part, TwilioMessage
 from twilio_plugin.domain.timestamp import iso
+from twilio_plugin.errors import StorageUnavailable
 from twilio_plugin.services.ports import Announcement, Clock, EventBus, Outbox, Sends, Texting
 from twilio_plugin.services.relay_events import relay_events
 from twilio_plugin.services.send_message import sent_entry, sent_event
 
 BATCH = 10
+TRIAL_PREFIX = "Sent from your Twilio trial account - "  # what Twilio puts before a trial account's texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +52,25 @@ class Reconciler:
 
 
 def reconcile(by: Reconciler) -> Reconciled:
-    """One run: republish leftovers, then settle every send that is old enough to be looked up."""
+    """One run: republish leftovers, then settle every send that is old enough to be looked up.
+
+    Raises:
+        StorageUnavailable: Twilio's list or a table could not be read; whatever could be settled is.
+    """
     now = by.clock()
     republished = sum(
         len(batch) - len(relay_events(batch, by.bus, by.outbox))
         for batch in _batches(by.outbox.leftovers(before=now - by.patience.outbox))
     )
-    outcomes = [_settle(part, claimed, by, now) for part, claimed in by.sends.unsettled(before=now - by.patience.send)]
+    outcomes: list[str] = []
+    failures: list[StorageUnavailable] = []
+    for part, claimed in by.sends.unsettled(before=now - by.patience.send):
+        try:
+            outcomes.append(_settle(part, claimed, by, now))
+        except StorageUnavailable as failure:
+            failures.append(failure)
+    if failures:
+        raise failures[0]
     return Reconciled(
         republished=republished,
         found_sent=outcomes.count("sent"),
@@ -75,7 +89,7 @@ def _settle(part: Part, claimed: datetime, by: Reconciler, now: datetime) -> str
         return "sent"
     if now - claimed < by.patience.not_sent:
         return "unknown"
-    by.sends.record_not_sent(part, _not_sent(part, by.account_sid, iso(now)))
+    by.sends.record_not_sent(part, _not_sent(part, claimed, by.account_sid, iso(now)))
     return "not_sent"
 
 
@@ -93,13 +107,14 @@ def _find(part: Part, claimed: datetime, by: Reconciler) -> TwilioMessage | None
 
 
 def _looks_like(message: TwilioMessage, part: Part) -> bool:
-    # A trial account's texts have a sentence of Twilio's in front.
-    return message.body.strip().endswith(part.body.strip()) and message.num_media == len(part.media_url)
+    body = message.body.removeprefix(TRIAL_PREFIX).strip()
+    return body == part.body.strip() and message.num_media == len(part.media_url)
 
 
-def _not_sent(part: Part, account_sid: str, now: str) -> SmsFailed:
+def _not_sent(part: Part, claimed: datetime, account_sid: str, now: str) -> SmsFailed:
     return SmsFailed(
-        event_id=event_id(SmsFailed, part.send_id, part.number),
+        # With the time of the claim: a freed key may be used, and lost, again.
+        event_id=event_id(SmsFailed, part.send_id, part.number, iso(claimed)),
         occurred_at=now,
         account_sid=account_sid,
         conversation_id=part.conversation_id,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from mimetypes import guess_type
+from urllib.parse import urlsplit
 
 from twilio_plugin.domain.actions import SendMessage, SendMms, SendResult, SendSms, SentMessage
 from twilio_plugin.domain.address import Address, masked
@@ -26,10 +28,11 @@ from twilio_plugin.errors import (
     SendOutcomeUnknown,
     StorageUnavailable,
     TwilioRejected,
-    TwilioUnavailable,
 )
 from twilio_plugin.services.learn_opt_out import OPTED_OUT, learn_opt_out
 from twilio_plugin.services.ports import Clock, Conversations, Sends, Texting
+
+MAX_PARTS = 100  # what surely goes out within the function's time
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,25 +97,30 @@ def _send_part(part: Part, by: Sender) -> SentMessage:
 def _hand_over(part: Part, by: Sender) -> Receipt:
     try:
         return by.texting.send(part)
-    except SendOutcomeUnknown:
-        by.sends.mark_unknown(part)
+    except PluginError as error:
+        # What became of the text matters more to the caller than whether that could be written down: a claim that stays
+        # is settled by reconciliation.
+        with suppress(StorageUnavailable):
+            if isinstance(error, SendOutcomeUnknown):
+                by.sends.mark_unknown(part)
+            else:
+                by.sends.release(part)
+        if isinstance(error, TwilioRejected) and error.twilio_code == OPTED_OUT:
+            with suppress(StorageUnavailable):
+                _learn_opt_out(part, by)
+            raise RecipientOptedOut(str(error)) from error
         raise
-    except TwilioUnavailable:
-        by.sends.release(part)
-        raise
-    except TwilioRejected as error:
-        by.sends.release(part)
-        if error.twilio_code != OPTED_OUT:
-            raise
-        learn_opt_out(
-            by.conversations,
-            sender=part.sender,
-            recipient=part.recipient,
-            account_sid=by.account_sid,
-            learnt_from=part.send_id,
-            now=iso(by.clock()),
-        )
-        raise RecipientOptedOut(str(error)) from error
+
+
+def _learn_opt_out(part: Part, by: Sender) -> None:
+    learn_opt_out(
+        by.conversations,
+        sender=part.sender,
+        recipient=part.recipient,
+        account_sid=by.account_sid,
+        learnt_from=part.send_id,
+        now=iso(by.clock()),
+    )
 
 
 def _record(part: Part, receipt: Receipt, by: Sender) -> None:
@@ -129,7 +137,7 @@ def sent_entry(part: Part, receipt: Receipt, now: str) -> Entry:
     return Entry(
         conversation_id=part.conversation_id,
         occurred_at=now,
-        kind="mms" if part.media_url else "sms",
+        kind=part.kind,
         direction="outbound",
         message_sid=receipt.message_sid,
         from_=str(part.sender),
@@ -165,6 +173,8 @@ def _parts(request: SendMessage, request_id: str, by: Sender) -> list[Part]:
     media = _media(request)
     text = plain_text(request.body) if request.strip_markdown else request.body
     text = fold_punctuation(text) if request.smart_encoded else text
+    if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise InvalidMessage("`body` holds half a character (a lone surrogate): it was cut or decoded wrongly before.")
     if isinstance(request, SendSms) and not text.strip():
         raise InvalidMessage("`body` is empty. To send media without words, use send_mms.")
     if isinstance(request, SendMms) and not media:
@@ -174,7 +184,9 @@ def _parts(request: SendMessage, request_id: str, by: Sender) -> list[Part]:
     if sender == to:
         raise InvalidMessage("`to` is our own number: the text would come straight back.")
     bodies = split(text, request.chunk_limit) if text.strip() else [""]
-    fingerprint = _fingerprint(str(to), str(sender), text, media, request.messaging_service_sid, len(bodies))
+    if len(bodies) > MAX_PARTS:
+        raise InvalidMessage(f"`body` would take {len(bodies)} messages; at most {MAX_PARTS} go out in one send. Shorten it.")
+    fingerprint = _fingerprint(str(to), str(sender), bodies, media, request.messaging_service_sid)
     return [
         Part(
             send_id=request.idempotency_key or request_id,
@@ -195,10 +207,17 @@ def _media(request: SendMessage) -> tuple[str, ...]:
     if len(request.media_url) > MAX_MEDIA:
         raise MediaNotAllowed(f"{len(request.media_url)} media; Twilio takes at most {MAX_MEDIA} in a message.")
     for url in request.media_url:
-        scheme, separator, rest = url.partition("://")
-        if scheme.lower() not in ("http", "https") or not separator or not rest.strip("/"):
+        if not _is_public_url(url):
             raise MediaNotAllowed(f"{url[:80]!r} is not a public http(s) URL, and Twilio fetches nothing else.")
     return tuple(request.media_url)
+
+
+def _is_public_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and not any(one.isspace() for one in url)
 
 
 def _our_address(written: str, to: Address, default_region: str) -> Address:

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from twilio_plugin.errors import Misconfigured
+from twilio_plugin.runtime import config
+
+KINDS: list[Any] = [config.Webhook, config.Send, config.History, config.Relay, config.Reconcile]
+
+
+def variables(kind: Any) -> list[str]:
+    return [field.name.upper() for field in dataclasses.fields(kind)]
+
+
+@pytest.fixture(params=KINDS, ids=lambda kind: kind.__name__)
+def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+    for name in variables(request.param):
+        monkeypatch.setenv(name, f"the {name}")
+    return request.param
+
+
+def test_every_field_is_read_from_its_variable(kind: Any) -> None:
+    read = dataclasses.asdict(config.read(kind))
+
+    assert read == {name.lower(): f"the {name}" for name in variables(kind)}
+
+
+def test_a_missing_or_empty_variable_is_named(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in variables(kind):
+        with monkeypatch.context() as patch:
+            patch.delenv(name)
+            with pytest.raises(Misconfigured, match=rf": {name}\."):
+                config.read(kind)
+        with monkeypatch.context() as patch:
+            patch.setenv(name, "")
+            with pytest.raises(Misconfigured, match=rf": {name}\."):
+                config.read(kind)
+
+
+def test_all_missing_variables_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in variables(config.Relay):
+        monkeypatch.delenv(name, raising=False)
+
+    with pytest.raises(Misconfigured, match=r"EVENT_BUS_NAME, OUTBOX_TABLE\.$"):
+        config.read(config.Relay)
+
+
+def test_no_value_is_in_the_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVENT_BUS_NAME", "s3cret")
+    monkeypatch.delenv("OUTBOX_TABLE", raising=False)
+
+    with pytest.raises(Misconfigured) as refused:
+        config.read(config.Relay)
+
+    assert "s3cret" not in str(refused.value)
