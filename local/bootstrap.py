@@ -23,6 +23,7 @@ LOCAL = ROOT / ".local"
 UV_VERSION = "0.13.9"
 LAMBDA_PYTHON = "3.13"  # the template's runtime
 OLDEST_PYTHON = (3, 11)  # the code keeps to its syntax
+QUIET_PIP = ("--disable-pip-version-check", "install", "--quiet")
 
 ENVIRONMENTS = {
     "dev": (ROOT / ".venv", []),
@@ -53,11 +54,11 @@ def _uv() -> Path:
     requirement = f"uv=={UV_VERSION}"
     try:
         _run([sys.executable, "-m", "venv", str(folder)])
-        _run([str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", requirement])
+        _run([str(folder / "bin" / "python"), "-m", "pip", *QUIET_PIP, requirement])
     except subprocess.CalledProcessError:
         # Some systems ship Python without venv; pip alone will do.
         shutil.rmtree(folder, ignore_errors=True)
-        _run([sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder), requirement])
+        _run([sys.executable, "-m", "pip", *QUIET_PIP, "--target", str(folder), requirement])
     _done(started)
     return uv
 

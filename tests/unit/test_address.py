@@ -71,6 +71,6 @@ def test_every_international_number_in_a_text_is_masked_percent_encoded_ones_too
     assert mask_numbers(text) == shown
 
 
-@given(st.text(), st.from_regex(r"\A\+[1-9][0-9]{6,14}\Z"), st.text(alphabet=st.characters(exclude_categories=("Nd",))))
+@given(st.text(), st.from_regex(r"\A\+[1-9][0-9]{6,14}\Z"), st.text(alphabet=st.characters(exclude_categories=["Nd"])))
 def test_a_number_is_masked_whatever_stands_around_it(before: str, number: str, after: str) -> None:
     assert number not in mask_numbers(f"{before}{number}{after}")

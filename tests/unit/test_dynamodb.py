@@ -134,7 +134,11 @@ def test_what_dynamodb_refuses_is_one_error_with_its_cause_and_its_code(
 
 @pytest.mark.parametrize(
     "error",
-    [EndpointConnectionError(endpoint_url="https://dynamodb"), ReadTimeoutError(endpoint_url="https://dynamodb"), BotoCoreError()],
+    [
+        EndpointConnectionError(endpoint_url="https://dynamodb"),
+        ReadTimeoutError(endpoint_url="https://dynamodb"),
+        BotoCoreError(),
+    ],
 )
 @pytest.mark.parametrize(
     "call",

@@ -110,7 +110,12 @@ raw_queries = st.one_of(
     is_base64=st.booleans(),
     encode=st.sampled_from([quote_plus, quote]),
     origin=st.sampled_from(
-        [PUBLIC, "https://example.com:443/webhooks/twilio", f"https://{DOMAIN}/webhooks/twilio", f"https://{DOMAIN}:443/webhooks/twilio"]
+        [
+            PUBLIC,
+            "https://example.com:443/webhooks/twilio",
+            f"https://{DOMAIN}/webhooks/twilio",
+            f"https://{DOMAIN}:443/webhooks/twilio",
+        ]
     ),
     path=st.sampled_from(["/sms", "/status", "/voice/x"]),
     token=st.sampled_from([TOKEN, PREVIOUS]),
@@ -153,7 +158,11 @@ def test_a_public_url_below_a_path_of_its_own_is_what_twilio_signs() -> None:
 
 @pytest.mark.parametrize(
     "content_type",
-    ["application/x-www-form-urlencoded; charset=UTF-8", "Application/X-WWW-Form-Urlencoded", "application/x-www-form-urlencoded "],
+    [
+        "application/x-www-form-urlencoded; charset=UTF-8",
+        "Application/X-WWW-Form-Urlencoded",
+        "application/x-www-form-urlencoded ",
+    ],
 )
 def test_a_content_type_may_carry_a_charset_and_any_case(content_type: str) -> None:
     assert Endpoint()(signed(content_type=content_type)) == ANSWER
@@ -191,9 +200,7 @@ def test_any_changed_byte_that_changes_a_field_is_refused(
     forged = body[:at] + chr(byte) + body[at + 1 :]
     assume(meaning(forged) != meaning(body))
 
-    refused(
-        endpoint, request(forged, sign(f"{PUBLIC}/sms", Fields(fields)), is_base64=is_base64), 403, "InvalidSignature"
-    )
+    refused(endpoint, request(forged, sign(f"{PUBLIC}/sms", Fields(fields)), is_base64=is_base64), 403, "InvalidSignature")
 
 
 def meaning(body: str) -> object:
@@ -218,7 +225,7 @@ def meaning(body: str) -> object:
     ],
     ids=str,
 )
-def test_another_path_or_query_is_refused(change: dict[str, str]) -> None:
+def test_another_path_or_query_is_refused(change: dict[str, Any]) -> None:
     refused(Endpoint(), signed(**change), 403, "InvalidSignature")
 
 
@@ -316,7 +323,10 @@ def test_what_a_repeat_cannot_heal_is_a_500() -> None:
 
 
 def test_a_webhook_that_cannot_be_read_is_a_400_in_words() -> None:
-    assert answer_to(UnreadableWebhook("From is missing.")) == (400, {"error": "UnreadableWebhook", "message": "From is missing."})
+    assert answer_to(UnreadableWebhook("From is missing.")) == (
+        400,
+        {"error": "UnreadableWebhook", "message": "From is missing."},
+    )
 
 
 def test_the_unforeseen_is_a_500_without_details_and_the_log_has_them(log: io.StringIO) -> None:

@@ -15,7 +15,6 @@ from twilio_plugin.services.receive_sms import receive_sms
 from twilio_plugin.services.send_message import Sender, send_message
 from twilio_plugin.services.track_status import status_update, track_status
 
-
 OURS, THEIRS = "+14155550100", "+14155550123"
 
 

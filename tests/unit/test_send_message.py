@@ -151,7 +151,7 @@ def test_without_a_chunk_limit_the_carrier_joins_the_segments(fake_phone: Phone)
     [(None, OURS), ("", OURS), ("+14155550199", "+14155550199"), ("(415) 555-0199", "+14155550199"), ("74454", "74454")],
 )
 def test_the_sender_is_the_stacks_number_unless_another_is_given(fake_phone: Phone, from_: str | None, sender: str) -> None:
-    result = fake_phone.send(sms(**{"from": from_}))
+    result = fake_phone.send(sms(from_=from_))
 
     assert str(fake_phone.texting.asked[0].sender) == sender
     assert result.from_ == sender
@@ -263,10 +263,13 @@ def test_media_that_twilio_cannot_fetch_are_refused_before_twilio(fake_phone: Ph
     assert fake_phone.texting.asked == []
 
 
-def test_half_a_character_is_refused_as_an_invalid_message(fake_phone: Phone) -> None:
+@pytest.mark.parametrize("field", [{"body": "Hello \ud83d"}, {"media_url": [f"{PICTURE}?\ud83d"]}], ids=["body", "media_url"])
+def test_half_a_character_is_refused_as_an_invalid_request(fake_phone: Phone, field: dict[str, Any]) -> None:
     """JSON can say it (``"\\ud83d"``), as a caller does who cuts a text in the middle of an emoji."""
     with pytest.raises(InvalidRequest):
-        fake_phone.send(sms("Hello \ud83d"))
+        fake_phone.send(SendSms.model_validate({"to": THEIRS, "body": "Hello"} | field))
+
+    assert fake_phone.texting.asked == []
 
 
 def test_who_said_stop_is_not_texted(phone: Phone) -> None:

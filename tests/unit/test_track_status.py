@@ -124,7 +124,7 @@ def play(world: World, sid: str, callbacks: list[str]) -> None:
         recipient=Address("phone", f"+1{sid[-10:]}"),
         body="Hello",
     )
-    events = []
+    events: list[dict[str, Any]] = []
     world.sends.claim(part)
     world.announced()
     for status in callbacks:

@@ -332,9 +332,7 @@ def test_an_answer_that_leaves_it_open_is_reported_so_and_nothing_is_repeated(
     assert caller.pauses == []
 
 
-def test_an_answer_that_comes_too_late_leaves_it_open(
-    twilio: Server, calls: Calls, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_answer_that_comes_too_late_leaves_it_open(twilio: Server, calls: Calls, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("twilio_plugin.adapters.twilio_rest.TIMEOUT_SECONDS", 0.1)
     twilio.script, twilio.gate = [accepted()], threading.Event()
 
@@ -419,9 +417,7 @@ def test_twilios_list_is_read_page_by_page_oldest_first_and_from_the_moment_on(t
 
 
 @pytest.mark.parametrize("answer", [refused(401, 20003), TOO_MANY, refused(500, 20500), Answer(200, "<html>"), Hangup()])
-def test_a_list_that_cannot_be_read_says_nothing_about_the_send(
-    twilio: Server, calls: Calls, answer: Answer | Hangup
-) -> None:
+def test_a_list_that_cannot_be_read_says_nothing_about_the_send(twilio: Server, calls: Calls, answer: Answer | Hangup) -> None:
     twilio.script = [answer]
 
     with pytest.raises(StorageUnavailable) as error:
@@ -451,9 +447,7 @@ def test_no_text_and_no_number_is_in_any_log_when_sending(
     assert_silent(caplog)
 
 
-def test_no_number_is_in_any_log_when_looking_up(
-    twilio: Server, calls: Calls, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_no_number_is_in_any_log_when_looking_up(twilio: Server, calls: Calls, caplog: pytest.LogCaptureFixture) -> None:
     """The list's address holds both numbers, percent-encoded, and urllib3 logs addresses at DEBUG."""
     caplog.set_level(logging.DEBUG)
     twilio.script = [listed({"sid": "SM1", "body": "Geheim"})]

@@ -107,7 +107,7 @@ def _verified(event: Event, is_signed: IsSigned, public_url: str) -> Form:
 def _body(event: Event) -> str:
     body = event.get("body") or ""
     if len(body) > (MAX_BASE64 if event.get("isBase64Encoded") else MAX_BYTES):
-        raise WebhookTooLarge(f"The body is over {MAX_BYTES} bytes.")
+        raise WebhookTooLarge(f"The body is over {MAX_BYTES // 1024} KiB.")
     if not event.get("isBase64Encoded"):
         return body
     try:

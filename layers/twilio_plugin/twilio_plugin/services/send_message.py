@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from mimetypes import guess_type
-from urllib.parse import urlsplit
 
-from twilio_plugin.domain.actions import SendMessage, SendMms, SendResult, SendSms, SentMessage
-from twilio_plugin.domain.address import Address, masked
+from twilio_plugin.domain.actions import SendMessage, SendResult, SentMessage
+from twilio_plugin.domain.address import masked
+from twilio_plugin.domain.composition import compose
 from twilio_plugin.domain.conversation import Entry
 from twilio_plugin.domain.events import SmsSent, event_id
-from twilio_plugin.domain.message import MAX_MEDIA, Media
+from twilio_plugin.domain.message import Media
 from twilio_plugin.domain.outbound import Part, Receipt
-from twilio_plugin.domain.phone_number import any_address, recipient
-from twilio_plugin.domain.plain_text import plain_text
-from twilio_plugin.domain.segments import fold_punctuation, split
 from twilio_plugin.domain.timestamp import iso
-from twilio_plugin.errors import (
-    InvalidMessage,
-    MediaNotAllowed,
-    PluginError,
-    RecipientOptedOut,
-    SendOutcomeUnknown,
-    StorageUnavailable,
-    TwilioRejected,
-)
+from twilio_plugin.errors import PluginError, RecipientOptedOut, SendOutcomeUnknown, StorageUnavailable, TwilioRejected
 from twilio_plugin.services.learn_opt_out import OPTED_OUT, learn_opt_out
 from twilio_plugin.services.ports import Clock, Conversations, Sends, Texting
-
-MAX_PARTS = 100  # what surely goes out within the function's time
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +45,8 @@ def send_message(request: SendMessage, request_id: str, by: Sender) -> SendResul
         TwilioRejected, TwilioUnavailable, SendOutcomeUnknown: the part it stopped at; parts before it are sent.
         IdempotencyKeyReused, SendInProgress: see `twilio_plugin.errors`.
     """
-    parts = _parts(request, request_id, by)
+    send_id = request.idempotency_key or request_id
+    parts = compose(request, send_id, phone_number=by.phone_number, default_region=by.default_region)
     first = parts[0]
     if by.conversations.contact_state(first.conversation_id) == "opted_out":
         raise RecipientOptedOut(
@@ -167,67 +153,3 @@ def sent_event(part: Part, receipt: Receipt, now: str) -> SmsSent:
         parts=part.parts,
         send_id=part.send_id,
     )
-
-
-def _parts(request: SendMessage, request_id: str, by: Sender) -> list[Part]:
-    media = _media(request)
-    text = plain_text(request.body) if request.strip_markdown else request.body
-    text = fold_punctuation(text) if request.smart_encoded else text
-    if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise InvalidMessage("`body` holds half a character (a lone surrogate): it was cut or decoded wrongly before.")
-    if isinstance(request, SendSms) and not text.strip():
-        raise InvalidMessage("`body` is empty. To send media without words, use send_mms.")
-    if isinstance(request, SendMms) and not media:
-        raise InvalidMessage("`media_url` is empty. To send words alone, use send_sms.")
-    to = recipient(request.to, default_region=by.default_region)
-    sender = _our_address(request.from_ or by.phone_number, to, by.default_region)
-    if sender == to:
-        raise InvalidMessage("`to` is our own number: the text would come straight back.")
-    bodies = split(text, request.chunk_limit) if text.strip() else [""]
-    if len(bodies) > MAX_PARTS:
-        raise InvalidMessage(f"`body` would take {len(bodies)} messages; at most {MAX_PARTS} go out in one send. Shorten it.")
-    fingerprint = _fingerprint(str(to), str(sender), bodies, media, request.messaging_service_sid)
-    return [
-        Part(
-            send_id=request.idempotency_key or request_id,
-            number=number,
-            parts=len(bodies),
-            fingerprint=fingerprint,
-            sender=sender,
-            recipient=to,
-            body=body,
-            media_url=media if number == 1 else (),
-            messaging_service_sid=request.messaging_service_sid,
-        )
-        for number, body in enumerate(bodies, start=1)
-    ]
-
-
-def _media(request: SendMessage) -> tuple[str, ...]:
-    if len(request.media_url) > MAX_MEDIA:
-        raise MediaNotAllowed(f"{len(request.media_url)} media; Twilio takes at most {MAX_MEDIA} in a message.")
-    for url in request.media_url:
-        if not _is_public_url(url):
-            raise MediaNotAllowed(f"{url[:80]!r} is not a public http(s) URL, and Twilio fetches nothing else.")
-    return tuple(request.media_url)
-
-
-def _is_public_url(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and not any(one.isspace() for one in url)
-
-
-def _our_address(written: str, to: Address, default_region: str) -> Address:
-    address = any_address(written, default_region=default_region)
-    if address.channel == "phone":
-        return Address(to.channel, address.value)
-    if address.channel != to.channel:
-        raise InvalidMessage(f"`from` is on {address.channel} and `to` on {to.channel}; a text stays on one channel.")
-    return address
-
-
-def _fingerprint(*facts: object) -> str:
-    return hashlib.sha256(json.dumps(facts, ensure_ascii=False).encode()).hexdigest()

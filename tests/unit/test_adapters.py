@@ -1,0 +1,202 @@
+"""No exception of boto3, requests or the twilio package gets past an adapter: callers know `twilio_plugin.errors` only."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import pkgutil
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import botocore.exceptions
+import pytest
+import requests
+import requests.exceptions
+import twilio.base.exceptions
+
+from tests.unit.fakes import ACCOUNT
+from twilio_plugin import adapters
+from twilio_plugin.adapters.conversations import ConversationsTable
+from twilio_plugin.adapters.dynamodb import DynamoDB
+from twilio_plugin.adapters.event_bus import EventBridgeBus
+from twilio_plugin.adapters.history import HistoryTable
+from twilio_plugin.adapters.outbox import OutboxTable
+from twilio_plugin.adapters.secrets import Credentials, TwilioSecret
+from twilio_plugin.adapters.sends import SendsTable
+from twilio_plugin.adapters.twilio_rest import TwilioTexting
+from twilio_plugin.domain.address import Address
+from twilio_plugin.domain.conversation import Entry
+from twilio_plugin.domain.events import SmsStatusChanged
+from twilio_plugin.domain.message_status import StatusUpdate
+from twilio_plugin.domain.outbound import Part, Receipt
+from twilio_plugin.errors import PluginError, StorageUnavailable
+from twilio_plugin.services.ports import Announcement, LedgerChange
+
+NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
+OURS, THEIRS = Address("phone", "+14155550100"), Address("phone", "+14155550123")
+PART = Part(send_id="key", number=1, parts=1, fingerprint="f", sender=OURS, recipient=THEIRS, body="Hello")
+RECEIPT = Receipt("SM1", ACCOUNT, "queued")
+ENTRY = Entry(
+    conversation_id=PART.conversation_id,
+    occurred_at="2026-11-22T08:00:00.000Z",
+    kind="sms",
+    direction="outbound",
+    message_sid="SM1",
+    from_="+14155550100",
+    to="+14155550123",
+    body="Hello",
+)
+EVENT = SmsStatusChanged(
+    event_id="SMS_STATUS_CHANGED#SM1#sent",
+    occurred_at="2026-11-22T08:00:00.000Z",
+    account_sid=ACCOUNT,
+    conversation_id=PART.conversation_id,
+    message_sid="SM1",
+    channel="phone",
+    from_="+14155550100",
+    to="+14155550123",
+    status="sent",
+)
+CHANGE = LedgerChange(PART.conversation_id, "opted_in", "opted_out")
+PUT = {"Put": {"TableName": "t", "Item": {}}}
+
+
+class Broken:
+    """A client of AWS's whose every call raises."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def __getattr__(self, _name: str) -> Callable[..., Any]:
+        def call(**_arguments: Any) -> Any:
+            raise self._error
+
+        return call
+
+
+def on_aws(error: Exception) -> dict[str, Callable[[], Any]]:
+    """A call of every method that reaches AWS, on a client that is broken."""
+    client: Any = Broken(error)
+    database = DynamoDB(client)
+    outbox = OutboxTable(database, "outbox")
+    conversations = ConversationsTable(database, "conversations", outbox, retention_days=1)
+    sends = SendsTable(database, "conversations", outbox, conversations, lambda: NOW)
+    bus = EventBridgeBus(client, "bus")
+    return {
+        "DynamoDB.transact": lambda: database.transact([PUT]),
+        "DynamoDB.write": lambda: database.write(PUT),
+        "DynamoDB.get": lambda: database.get("t", {"a": "b"}),
+        "DynamoDB.get_many": lambda: database.get_many("t", [{"a": "b"}], attributes=("a",)),
+        "DynamoDB.query": lambda: database.query(TableName="t"),
+        "DynamoDB.pages": lambda: list(database.pages("scan", TableName="t")),
+        "DynamoDB.delete_many": lambda: database.delete_many("t", [{"a": "b"}]),
+        "OutboxTable.delete": lambda: outbox.delete(["a"]),
+        "OutboxTable.leftovers": lambda: list(outbox.leftovers(before=NOW)),
+        "ConversationsTable.contact_state": lambda: conversations.contact_state("a"),
+        "ConversationsTable.add_received": lambda: conversations.add_received(ENTRY, [EVENT], CHANGE),
+        "ConversationsTable.apply_status": lambda: conversations.apply_status(
+            StatusUpdate("SM1", ACCOUNT, "sent", OURS, THEIRS), EVENT
+        ),
+        "ConversationsTable.change_ledger": lambda: conversations.change_ledger(CHANGE, EVENT),
+        "HistoryTable.page": lambda: HistoryTable(database, "conversations").page("a", limit=1, before=None),
+        "SendsTable.claim": lambda: sends.claim(PART),
+        "SendsTable.release": lambda: sends.release(PART),
+        "SendsTable.mark_unknown": lambda: sends.mark_unknown(PART),
+        "SendsTable.record_sent": lambda: sends.record_sent(PART, RECEIPT, ENTRY, EVENT),
+        "SendsTable.record_not_sent": lambda: sends.record_not_sent(PART, EVENT),
+        "SendsTable.unsettled": lambda: list(sends.unsettled(before=NOW)),
+        "SendsTable.senders_of": lambda: sends.senders_of(["SM1"]),
+        "EventBridgeBus.publish": lambda: bus.publish([Announcement("a", "b", "{}", "2026-11-22T08:00:00.000Z")]),
+        "TwilioSecret.credentials": lambda: TwilioSecret(lambda: client, "secret").credentials(),
+    }
+
+
+ON_TWILIO: dict[str, Callable[[TwilioTexting], Any]] = {
+    "TwilioTexting.send": lambda texting: texting.send(PART),
+    "TwilioTexting.sent": lambda texting: texting.sent(PART, since=NOW),
+}
+# Methods that reach nothing: they only build what a transaction then writes.
+PURE = {"ConversationsTable.put_entry", "ConversationsTable.ttl", "OutboxTable.put"}
+
+AWS_ERRORS = [
+    botocore.exceptions.ClientError({"Error": {"Code": "AccessDeniedException", "Message": ""}}, "Operation"),
+    botocore.exceptions.ClientError({"Error": {"Code": "InternalServerError", "Message": ""}}, "Operation"),
+    botocore.exceptions.BotoCoreError(),
+    botocore.exceptions.EndpointConnectionError(endpoint_url="https://aws"),
+    botocore.exceptions.ConnectTimeoutError(endpoint_url="https://aws"),
+    botocore.exceptions.ReadTimeoutError(endpoint_url="https://aws"),
+    botocore.exceptions.ConnectionClosedError(endpoint_url="https://aws"),
+    botocore.exceptions.HTTPClientError(error="broken"),
+    botocore.exceptions.NoCredentialsError(),
+    botocore.exceptions.ParamValidationError(report="wrong"),
+]
+
+
+def adapter_methods() -> set[str]:
+    """Every public method of every adapter class."""
+    modules = [importlib.import_module(f"{adapters.__name__}.{one.name}") for one in pkgutil.iter_modules(adapters.__path__)]
+    classes = [
+        one
+        for module in modules
+        for _, one in inspect.getmembers(module, inspect.isclass)
+        if one.__module__ == module.__name__ and not one.__name__.startswith("_") and not getattr(one, "_is_protocol", False)
+    ]
+    return {
+        f"{one.__name__}.{name}"
+        for one in classes
+        if not issubclass(one, Exception)
+        for name, member in vars(one).items()
+        if inspect.isfunction(member) and not name.startswith("_")
+    }
+
+
+def test_every_method_of_every_adapter_is_held_to_this() -> None:
+    assert adapter_methods() == on_aws(Exception()).keys() | ON_TWILIO.keys() | PURE
+
+
+@pytest.mark.parametrize("error", AWS_ERRORS, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("method", on_aws(Exception()))
+def test_every_failure_of_aws_is_storage_unavailable_with_its_cause(method: str, error: Exception) -> None:
+    with pytest.raises(StorageUnavailable) as raised:
+        on_aws(error)[method]()
+
+    assert raised.value.__cause__ is error
+
+
+def every_exception(module: Any, root: type[Exception]) -> Iterator[Exception]:
+    kind: Any
+    for _, kind in inspect.getmembers(module, inspect.isclass):
+        if issubclass(kind, root):
+            if issubclass(kind, json.JSONDecodeError):
+                yield kind("broken", "", 0)
+            elif issubclass(kind, twilio.base.exceptions.TwilioServiceException):
+                yield kind(type_uri="about:blank", title="broken", status=500, code=20500)
+            elif issubclass(kind, twilio.base.exceptions.TwilioRestException):
+                yield kind(500, "/Messages")
+            else:
+                yield kind("broken")
+
+
+TWILIO_ERRORS = [
+    *every_exception(requests.exceptions, requests.exceptions.RequestException),
+    *every_exception(twilio.base.exceptions, twilio.base.exceptions.TwilioException),
+]
+
+
+@pytest.mark.parametrize("error", TWILIO_ERRORS, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("method", ON_TWILIO)
+def test_every_failure_of_twilios_package_is_an_error_of_ours_with_its_cause(
+    monkeypatch: pytest.MonkeyPatch, method: str, error: Exception
+) -> None:
+    def fail(*_args: Any, **_kwargs: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(requests.Session, "send", fail)
+    texting = TwilioTexting(ACCOUNT, lambda: Credentials(("t",), None), status_url="https://x/status", pause=lambda _: None)
+
+    with pytest.raises(PluginError) as raised:
+        ON_TWILIO[method](texting)
+
+    assert raised.value.__cause__ is error
