@@ -18,6 +18,9 @@ from requests.exceptions import ConnectTimeout, RequestException
 from twilio.base.exceptions import TwilioException, TwilioRestException, TwilioServiceException
 from twilio.http.http_client import TwilioHttpClient
 from twilio.rest import Client
+
+# Here and not at the first send: the package loads it late, and a caller would wait for its ninety modules.
+from twilio.rest.api.v2010.account import message as _message  # noqa: F401
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
 from twilio_plugin.adapters.secrets import Credentials

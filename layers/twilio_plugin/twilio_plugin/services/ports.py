@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from twilio_plugin.domain.conversation import Entry
-from twilio_plugin.domain.events import Event
-from twilio_plugin.domain.message_status import StatusUpdate
-from twilio_plugin.domain.opt_out import ContactState
-from twilio_plugin.domain.outbound import Part, Receipt, TwilioMessage
+if TYPE_CHECKING:  # a webhook does not pay for what only sends need
+    from twilio_plugin.domain.conversation import Entry
+    from twilio_plugin.domain.events import Event
+    from twilio_plugin.domain.message_status import StatusUpdate
+    from twilio_plugin.domain.opt_out import ContactState
+    from twilio_plugin.domain.outbound import Part, Receipt, TwilioMessage
 
 Clock = Callable[[], datetime]
 
