@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
 
 from local.demo import Demo
 from local.stack import LocalStack, TwilioAccount
@@ -23,6 +22,8 @@ def main() -> int:
     if not stays and sys.argv[1:] != ["demo"]:
         raise SystemExit("usage: python -m local run|demo")
     account = TwilioAccount.real() if stays else None
+    # Ended from outside, it ends what it has started, as it does on Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with LocalStack(account=account, port=PORT) as stack:
         stack.deploy()
         stack.deploy_example("echo_agent")
@@ -44,11 +45,10 @@ def _stay(stack: LocalStack) -> None:
         print(f'In the Twilio console, set "A message comes in" of {stack.account.phone_number} to')
         print(f"  {stack.webhook_url}/sms#rc=2&rp=5xx,ct,rt\nand text the number.")
     print("Ctrl-C ends it.", flush=True)
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    stop.wait()
-    print("\nStopping.")
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        print("\nStopping.")
 
 
 def _curl(stack: LocalStack) -> str:
@@ -56,4 +56,7 @@ def _curl(stack: LocalStack) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("\nStopped.")

@@ -1,4 +1,5 @@
-"""The local AWS engine's process: ministack, with three things made more like AWS. Runs in the engine's environment.
+"""The local AWS engine's process: ministack, with three things made more like AWS. Runs in the engine's environment, and no
+longer than the process that started it.
 
 ministack is pinned, and each of these fails loudly if its inside has moved:
 
@@ -12,8 +13,10 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import signal
 import tempfile
 import threading
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -96,7 +99,19 @@ def wait_for_no_logs() -> None:
     drain.__defaults__ = (0.0, 0.0, 0.05)
 
 
+def end_with(parent: int) -> None:
+    """End, with all workers, when the parent is gone: however it ended, nothing of ours stays behind."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os.killpg(0, signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 if __name__ == "__main__":
+    end_with(os.getppid())
     keep_error_types()
     share_layers()
     wait_for_no_logs()

@@ -33,7 +33,7 @@ class Front:
         self._thread.start()
         self._ready.wait(10)
         if self._failure:
-            raise SystemExit(f"Port {self._port} is taken ({self._failure.strerror}). Set TWILIO_WEBHOOK_PORT to another one.")
+            raise SystemExit(f"Port {self._port} cannot be had; is it taken? Set TWILIO_WEBHOOK_PORT to another one.")
         return self
 
     def __exit__(self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:

@@ -76,12 +76,14 @@ class LocalStack:
 
     def __enter__(self) -> LocalStack:
         self.folder.mkdir(exist_ok=True)
-        with self._progress("Starting the local AWS engine"):
-            self._open.enter_context(self.engine)
-        self.front = self._open.enter_context(Front(self._port, self.engine.url))
-        if not self.account.webhook_url:
-            standin = TwilioStandIn(self.account.account_sid, self.account.auth_token, [self.account.phone_number])
-            self.twilio = self._open.enter_context(standin)
+        with ExitStack() as starting:  # what has started is stopped again if the next cannot start
+            with self._progress("Starting the local AWS engine"):
+                starting.enter_context(self.engine)
+            self.front = starting.enter_context(Front(self._port, self.engine.url))
+            if not self.account.webhook_url:
+                standin = TwilioStandIn(self.account.account_sid, self.account.auth_token, [self.account.phone_number])
+                self.twilio = starting.enter_context(standin)
+            self._open = starting.pop_all()
         return self
 
     def __exit__(self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
