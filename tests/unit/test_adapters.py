@@ -156,13 +156,13 @@ def test_every_method_of_every_adapter_is_held_to_this() -> None:
     assert adapter_methods() == on_aws(Exception()).keys() | ON_TWILIO.keys() | PURE
 
 
-@pytest.mark.parametrize("error", AWS_ERRORS, ids=lambda error: type(error).__name__)
 @pytest.mark.parametrize("method", on_aws(Exception()))
-def test_every_failure_of_aws_is_storage_unavailable_with_its_cause(method: str, error: Exception) -> None:
-    with pytest.raises(StorageUnavailable) as raised:
-        on_aws(error)[method]()
+def test_every_failure_of_aws_is_storage_unavailable_with_its_cause(method: str) -> None:
+    for error in AWS_ERRORS:
+        with pytest.raises(StorageUnavailable) as raised:
+            on_aws(error)[method]()
 
-    assert raised.value.__cause__ is error
+        assert raised.value.__cause__ is error
 
 
 def every_exception(module: Any, root: type[Exception]) -> Iterator[Exception]:

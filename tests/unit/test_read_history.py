@@ -106,8 +106,8 @@ def test_stop_is_in_the_text_and_not_in_the_turns(world: World) -> None:
     assert [turn.content for turn in page.turns] == ["Hello"]
 
 
-def test_a_conversation_that_never_was_is_empty_and_says_so(world: World) -> None:
-    page = read(world)
+def test_a_conversation_that_never_was_is_empty_and_says_so(fake_world: World) -> None:
+    page = read(fake_world)
 
     assert page.model_dump(by_alias=True) == {
         "conversation_id": f"phone|{OURS}|{THEIRS}",
@@ -118,19 +118,19 @@ def test_a_conversation_that_never_was_is_empty_and_says_so(world: World) -> Non
     }
 
 
-def test_a_message_reads_under_twilios_names(world: World) -> None:
-    hear(world, 1)
+def test_a_message_reads_under_twilios_names(fake_world: World) -> None:
+    hear(fake_world, 1)
 
-    (message,) = json.loads(read(world).model_dump_json(by_alias=True))["messages"]
+    (message,) = json.loads(read(fake_world).model_dump_json(by_alias=True))["messages"]
 
     assert (message["from"], message["to"], message["kind"]) == (THEIRS, OURS, "sms")
 
 
 @pytest.mark.parametrize("written", ["(415) 555-0123", "+1 415 555 0123", "14155550123"])
-def test_a_number_is_found_however_it_is_written(world: World, written: str) -> None:
-    hear(world, 1)
+def test_a_number_is_found_however_it_is_written(fake_world: World, written: str) -> None:
+    hear(fake_world, 1)
 
-    assert len(read(world, phone_number=written, our_number="415-555-0100").messages) == 1
+    assert len(read(fake_world, phone_number=written, our_number="415-555-0100").messages) == 1
 
 
 def test_our_other_number_and_short_codes_have_conversations_of_their_own(world: World) -> None:
@@ -157,14 +157,14 @@ def test_a_channel_may_be_named_in_front_or_beside(world: World, request_: dict[
     assert read(world).messages == []
 
 
-def test_channels_that_contradict_each_other_are_refused(world: World) -> None:
+def test_channels_that_contradict_each_other_are_refused(fake_world: World) -> None:
     with pytest.raises(InvalidRequest, match="`channel` is rcs and `phone_number` is on whatsapp"):
-        read(world, phone_number=f"whatsapp:{THEIRS}", channel="rcs")
+        read(fake_world, phone_number=f"whatsapp:{THEIRS}", channel="rcs")
 
 
-def test_what_is_no_number_is_refused(world: World) -> None:
+def test_what_is_no_number_is_refused(fake_world: World) -> None:
     with pytest.raises(InvalidPhoneNumber):
-        read(world, phone_number="+1415555010012345")
+        read(fake_world, phone_number="+1415555010012345")
 
 
 @pytest.mark.parametrize(
@@ -175,9 +175,9 @@ def test_what_is_no_number_is_refused(world: World) -> None:
         base64.urlsafe_b64encode(b"\xff\xfe").decode(),
     ],
 )
-def test_a_token_that_is_not_ours_is_refused(world: World, token: str) -> None:
+def test_a_token_that_is_not_ours_is_refused(fake_world: World, token: str) -> None:
     with pytest.raises(InvalidPageToken):
-        read(world, next_token=token)
+        read(fake_world, next_token=token)
 
 
 def test_a_token_of_another_conversation_is_refused(world: World) -> None:

@@ -115,21 +115,21 @@ def test_events_that_the_relay_left_are_published_and_deleted(operator: Operator
     assert operator.run() == NOTHING
 
 
-def test_events_that_the_relay_may_still_be_at_are_left_to_it(operator: Operator) -> None:
-    leave_events(operator, 2)
-    operator.world.clock.advance(seconds=100)
+def test_events_that_the_relay_may_still_be_at_are_left_to_it(fake_operator: Operator) -> None:
+    leave_events(fake_operator, 2)
+    fake_operator.world.clock.advance(seconds=100)
 
-    assert operator.run() == NOTHING
-    assert len(operator.announced()) == 2
+    assert fake_operator.run() == NOTHING
+    assert len(fake_operator.announced()) == 2
 
 
-def test_events_that_the_bus_refuses_stay(operator: Operator) -> None:
-    leave_events(operator, 12)
-    operator.world.clock.advance(minutes=3)
-    operator.bus.refuses = {"SMS_SENT#SM3", "SMS_SENT#SM11"}
+def test_events_that_the_bus_refuses_stay(fake_operator: Operator) -> None:
+    leave_events(fake_operator, 12)
+    fake_operator.world.clock.advance(minutes=3)
+    fake_operator.bus.refuses = {"SMS_SENT#SM3", "SMS_SENT#SM11"}
 
-    assert operator.run() == dataclasses.replace(NOTHING, republished=10)
-    assert {event["event_id"] for event in operator.announced()} == operator.bus.refuses
+    assert fake_operator.run() == dataclasses.replace(NOTHING, republished=10)
+    assert {event["event_id"] for event in fake_operator.announced()} == fake_operator.bus.refuses
 
 
 # -------------------------------------------------------------------------------------------------------------- sends
@@ -157,11 +157,11 @@ def test_a_lost_send_is_found_by_its_text(operator: Operator) -> None:
     assert operator.run() == NOTHING
 
 
-def test_a_lost_send_is_found_behind_the_sentence_that_trial_accounts_put_in_front(operator: Operator) -> None:
-    operator.lose(PART)
-    operator.texting.listed = [at_twilio("SM1", f"Sent from your Twilio trial account - {PART.body}")]
+def test_a_lost_send_is_found_behind_the_sentence_that_trial_accounts_put_in_front(fake_operator: Operator) -> None:
+    fake_operator.lose(PART)
+    fake_operator.texting.listed = [at_twilio("SM1", f"Sent from your Twilio trial account - {PART.body}")]
 
-    assert operator.run() == dataclasses.replace(NOTHING, found_sent=1)
+    assert fake_operator.run() == dataclasses.replace(NOTHING, found_sent=1)
 
 
 def test_a_lost_send_is_looked_for_from_a_little_before_its_claim(fake_operator: Operator) -> None:
@@ -175,15 +175,15 @@ def test_a_lost_send_is_looked_for_from_a_little_before_its_claim(fake_operator:
     assert before - timedelta(minutes=2) < since < before
 
 
-def test_the_found_text_stands_in_the_history_where_it_was_sent(operator: Operator) -> None:
-    before = iso(operator.world.clock())
-    operator.lose(PART)
-    after_it = iso(operator.world.clock() - timedelta(minutes=2))
-    operator.texting.listed = [at_twilio("SM1", PART.body)]
+def test_the_found_text_stands_in_the_history_where_it_was_sent(fake_operator: Operator) -> None:
+    before = iso(fake_operator.world.clock())
+    fake_operator.lose(PART)
+    after_it = iso(fake_operator.world.clock() - timedelta(minutes=2))
+    fake_operator.texting.listed = [at_twilio("SM1", PART.body)]
 
-    operator.run()
+    fake_operator.run()
 
-    (entry,) = operator.world.history.page(PART.conversation_id, limit=10, before=None).entries
+    (entry,) = fake_operator.world.history.page(PART.conversation_id, limit=10, before=None).entries
     assert before < entry.occurred_at < after_it
 
 
@@ -195,13 +195,13 @@ def test_an_identical_text_of_another_send_is_not_taken_for_the_lost_one(operato
     assert operator.run() == dataclasses.replace(NOTHING, still_unknown=1)
 
 
-def test_another_part_of_the_same_send_is_not_taken_for_the_lost_one(operator: Operator) -> None:
+def test_another_part_of_the_same_send_is_not_taken_for_the_lost_one(fake_operator: Operator) -> None:
     first, second = dataclasses.replace(PART, parts=2), dataclasses.replace(PART, parts=2, number=2)
-    operator.lose(second)
-    operator.callback("SM1", first)
-    operator.texting.listed = [at_twilio("SM1", PART.body)]
+    fake_operator.lose(second)
+    fake_operator.callback("SM1", first)
+    fake_operator.texting.listed = [at_twilio("SM1", PART.body)]
 
-    assert operator.run() == dataclasses.replace(NOTHING, still_unknown=1)
+    assert fake_operator.run() == dataclasses.replace(NOTHING, still_unknown=1)
 
 
 def test_two_lost_sends_of_one_text_are_not_found_in_the_same_message(operator: Operator) -> None:
@@ -236,20 +236,22 @@ def test_two_lost_sends_of_one_text_are_found_in_two_messages(operator: Operator
         ),
     ],
 )
-def test_a_message_that_differs_is_not_taken_for_the_lost_one(operator: Operator, part: Part, message: TwilioMessage) -> None:
-    operator.lose(part)
-    operator.texting.listed = [message]
+def test_a_message_that_differs_is_not_taken_for_the_lost_one(
+    fake_operator: Operator, part: Part, message: TwilioMessage
+) -> None:
+    fake_operator.lose(part)
+    fake_operator.texting.listed = [message]
 
-    assert operator.run() == dataclasses.replace(NOTHING, still_unknown=1)
+    assert fake_operator.run() == dataclasses.replace(NOTHING, still_unknown=1)
 
 
-def test_what_twilio_does_not_have_yet_is_left_for_a_later_run(operator: Operator) -> None:
-    operator.lose(PART, minutes=10)
+def test_what_twilio_does_not_have_yet_is_left_for_a_later_run(fake_operator: Operator) -> None:
+    fake_operator.lose(PART, minutes=10)
 
-    assert operator.run() == dataclasses.replace(NOTHING, still_unknown=1)
-    assert operator.announced() == []
+    assert fake_operator.run() == dataclasses.replace(NOTHING, still_unknown=1)
+    assert fake_operator.announced() == []
     with pytest.raises(SendOutcomeUnknown):
-        operator.world.sends.claim(PART)
+        fake_operator.world.sends.claim(PART)
 
 
 def test_what_twilio_still_does_not_have_was_not_sent_and_the_key_is_free(operator: Operator) -> None:
@@ -282,22 +284,22 @@ def test_a_send_whose_invocation_died_is_settled_like_a_lost_one(operator: Opera
     assert operator.run() == dataclasses.replace(NOTHING, found_sent=1)
 
 
-def test_a_send_that_may_still_be_under_way_is_left_alone(operator: Operator) -> None:
-    operator.lose(PART, minutes=1.5)
+def test_a_send_that_may_still_be_under_way_is_left_alone(fake_operator: Operator) -> None:
+    fake_operator.lose(PART, minutes=1.5)
 
-    assert operator.run() == NOTHING
-    assert operator.texting.looked_up == []
+    assert fake_operator.run() == NOTHING
+    assert fake_operator.texting.looked_up == []
 
 
-def test_twilios_list_that_cannot_be_read_settles_nothing_and_fails_the_run(operator: Operator) -> None:
-    operator.lose(PART, minutes=60)
-    operator.texting.lookup_fails_for = {str(PART.recipient)}
+def test_twilios_list_that_cannot_be_read_settles_nothing_and_fails_the_run(fake_operator: Operator) -> None:
+    fake_operator.lose(PART, minutes=60)
+    fake_operator.texting.lookup_fails_for = {str(PART.recipient)}
 
     with pytest.raises(StorageUnavailable):
-        operator.run()
+        fake_operator.run()
 
-    assert operator.announced() == []
-    assert [part for part, _ in operator.world.sends.unsettled(before=operator.world.clock())] == [PART]
+    assert fake_operator.announced() == []
+    assert [part for part, _ in fake_operator.world.sends.unsettled(before=fake_operator.world.clock())] == [PART]
 
 
 def test_one_lookup_that_fails_does_not_keep_the_others_from_being_settled(operator: Operator) -> None:

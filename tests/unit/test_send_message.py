@@ -186,10 +186,10 @@ def test_media_go_with_the_first_part_only(phone: Phone) -> None:
     assert [one.content_type for one in entries[0].media] == ["image/png", "application/octet-stream"]
 
 
-def test_media_need_no_words(phone: Phone) -> None:
-    phone.send(mms(media_url=[PICTURE] * 10))
+def test_media_need_no_words(fake_phone: Phone) -> None:
+    fake_phone.send(mms(media_url=[PICTURE] * 10))
 
-    (part,) = phone.texting.asked
+    (part,) = fake_phone.texting.asked
     assert (part.body, len(part.media_url), part.parts) == ("", 10, 1)
 
 
@@ -284,13 +284,13 @@ def test_who_said_stop_is_not_texted(phone: Phone) -> None:
     assert phone.announced() == []
 
 
-def test_a_stop_counts_for_the_number_it_was_said_to(phone: Phone) -> None:
-    opt_out(phone.world)
+def test_a_stop_counts_for_the_number_it_was_said_to(fake_phone: Phone) -> None:
+    opt_out(fake_phone.world)
 
-    phone.send(sms(**{"from": "+14155550199"}))
-    phone.send(sms(to=f"whatsapp:{THEIRS}"), "request 2")
+    fake_phone.send(sms(**{"from": "+14155550199"}))
+    fake_phone.send(sms(to=f"whatsapp:{THEIRS}"), "request 2")
 
-    assert len(phone.texting.asked) == 2
+    assert len(fake_phone.texting.asked) == 2
 
 
 # ------------------------------------------------------------------------------------------------- refused by Twilio
@@ -385,13 +385,13 @@ def test_other_invocations_and_other_keys_are_other_messages(phone: Phone) -> No
     ],
     ids=lambda other: " and ".join(other),
 )
-def test_a_key_used_for_another_message_is_refused(phone: Phone, other: dict[str, Any]) -> None:
-    phone.send(sms(idempotency_key="key 1"))
+def test_a_key_used_for_another_message_is_refused(fake_phone: Phone, other: dict[str, Any]) -> None:
+    fake_phone.send(sms(idempotency_key="key 1"))
 
     with pytest.raises(IdempotencyKeyReused):
-        phone.send(SendSms.model_validate({"to": THEIRS, "body": "Hello", "idempotency_key": "key 1"} | other))
+        fake_phone.send(SendSms.model_validate({"to": THEIRS, "body": "Hello", "idempotency_key": "key 1"} | other))
 
-    assert len(phone.texting.asked) == 1
+    assert len(fake_phone.texting.asked) == 1
 
 
 def test_the_same_message_written_another_way_is_the_same_message(phone: Phone) -> None:
