@@ -22,6 +22,7 @@ _KNOWN: dict[int, tuple[int, str]] = {
         400,
         "Permission to send an SMS has not been enabled for the region indicated by the 'To' number: {to}.",
     ),
+    21502: (400, "VoiceUrl is not a valid URL: {url}"),
     21602: (400, "Message body is required."),
     21603: (400, "A 'From' phone number is required."),
     21604: (400, "A 'To' phone number is required."),

@@ -1,0 +1,125 @@
+"""Puts calls through: from people to the account, from the account to people, and from one call to another.
+
+Everything here runs on the loop's thread.
+"""
+
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..account import Account, number_sid
+from ..background import Background
+from ..changes import Changes
+from ..debugger import Debugger
+from ..faults import Faults
+from ..messages import new_sid
+from ..webhooks import WebhookExchange, WebhookSender
+from .call import Call
+from .clock import Clock
+from .line import Line, Source
+from .phones import Behaviour
+from .progress import Progress
+from .script import Step, follow
+from .session import Session
+from .verbs import VERBS
+
+
+class Lines:
+    """All calls with their lines, in the order in which they began."""
+
+    def __init__(self) -> None:
+        self._lines: dict[str, Line] = {}
+        self.changes = Changes()
+
+    def __iter__(self) -> Iterator[Line]:
+        return iter(list(self._lines.values()))
+
+    def get(self, sid: str) -> Line | None:
+        """The line of that call."""
+        return self._lines.get(sid)
+
+    def add(self, line: Line) -> None:
+        """A call begins."""
+        self._lines[line.call.sid] = line
+        self.changes.tell()
+
+
+@dataclass
+class Operator:
+    """``phones`` says what people do when they are called; ``base_url`` is where recordings are found."""
+
+    account: Account
+    faults: Faults
+    phones: Mapping[str, Behaviour]
+    clock: Clock
+    debugger: Debugger
+    webhooks: WebhookSender
+    background: Background
+    base_url: str = ""
+    lines: Lines = field(default_factory=Lines)
+    _progress: dict[str, Progress] = field(default_factory=dict)
+
+    def receive(self, from_: str, to: str, *, attended: bool, extra: Mapping[str, str]) -> Line:
+        """A person calls the account. Raises ValueError where the call is for somebody else."""
+        if not self.account.owns(to):
+            raise ValueError(f"{to} is not a number of the account")
+        call = Call(self.account.sid, "inbound", from_, to, "ringing", number_sid(to))
+        line = self._begin(call, Progress(call, self.webhooks, self.background, self.account.status_url), attended)
+        fields = {"CallToken": new_sid("CT"), "StirVerstat": "TN-Validation-Passed-A"} | dict(extra)
+        self.start(self._run_inbound(line, fields))
+        return line
+
+    def call_in(self, from_: str, to: str, script: Sequence[Step] | None, extra: Mapping[str, str]) -> Line:
+        """A person calls, who keeps to a script if there is one."""
+        line = self.receive(from_, to, attended=script is None, extra=extra)
+        if script is not None:
+            self.start(follow(line, script))
+        return line
+
+    def rung(self, person: str) -> list[Line]:
+        """The calls that made that person's phone ring."""
+        return [line for line in self.lines if line.call.to == person and line.has_rung]
+
+    async def request(self, kind: str, url: str, fields: Mapping[str, str], method: str = "POST") -> WebhookExchange:
+        """Ask a webhook."""
+        return await self.webhooks.send(kind, url, fields, method=method)
+
+    def report(self, code: int, url: str, detail: str, sid: str) -> None:
+        """Put an alert into the Debugger."""
+        self.debugger.report(code, url, detail, sid)
+
+    def start(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Begin work that may outlast the call."""
+        self.background.start(work)
+
+    def _begin(self, call: Call, progress: Progress, attended: bool) -> Line:
+        line = Line(call, self.clock, attended=attended)
+        self._progress[call.sid] = progress
+        line.note("call", call.status)
+        self.lines.add(line)
+        return line
+
+    def _answer(self, line: Line) -> None:
+        if line.call.status == "ringing":
+            self._advance(line, "in-progress", "answered")
+
+    def _advance(self, line: Line, status: str, event: str) -> None:
+        line.advance(status)
+        self._progress[line.call.sid].tell(event)
+        self.lines.changes.tell()
+
+    def end(self, line: Line, status: str) -> None:
+        """Bring a call to its end."""
+        if not line.call.ended:
+            self._advance(line, status, "completed")
+
+    async def _run_inbound(self, line: Line, fields: Mapping[str, str]) -> None:
+        session = self._session(line)
+        if self.account.voice_fallback_url:
+            session.fallback = Source(self.account.voice_fallback_url)
+        ending = await session.run(Source(self.account.voice_url or "", fields=fields))
+        abandoned = line.call.status == "ringing" and ending.by == "person"
+        self.end(line, "no-answer" if abandoned else ending.status)
+
+    def _session(self, line: Line) -> Session:
+        return Session(line, self, VERBS, lambda: self._answer(line))
