@@ -14,8 +14,29 @@ _KNOWN: dict[int, tuple[int, str]] = {
     20429: (429, "Too Many Requests"),
     20500: (500, "Internal Server Error"),
     20503: (503, "Service Unavailable"),
+    21201: (400, "No 'To' number is specified"),
+    21205: (400, "Url parameter is required."),
+    21206: (400, "Invalid SendDigits"),
+    21208: (400, "Invalid Timeout"),
+    21209: (400, "Invalid Method"),
+    21210: (
+        400,
+        "The source phone number provided, {from_}, is not yet verified for your account. "
+        "You may only make calls from phone numbers that you've verified or purchased from Twilio.",
+    ),
     21211: (400, "The 'To' number {to} is not a valid phone number."),
     21212: (400, "The 'From' number {from_} is not a valid phone number, shortcode, or alphanumeric sender ID."),
+    21213: (400, "No 'From' number is specified"),
+    21214: (400, "'To' phone number cannot be reached"),
+    21215: (
+        400,
+        "Account not authorized to call {to}. Perhaps you need to enable some international permissions: "
+        "https://www.twilio.com/console/voice/calls/geo-permissions/low-risk",
+    ),
+    21216: (400, "Account not allowed to call {to}"),
+    21217: (400, "Phone number does not appear to be valid"),
+    21218: (400, "Invalid ApplicationSid"),
+    21220: (400, "Call is not in-progress. Cannot redirect."),
     21266: (400, "'To' and 'From' number cannot be the same: {to}"),
     21402: (400, "SmsUrl is not a valid URL: {url}"),
     21408: (

@@ -27,6 +27,7 @@ from .inbound import InboundText
 from .messages import Message, copy_of
 from .rest import rest_middleware
 from .rest_account import AccountRoutes
+from .rest_calls import CallRoutes
 from .rest_messages import MessageRoutes
 from .server import ServerThread
 from .switchboard import Settings, Switchboard
@@ -200,6 +201,7 @@ class TwilioStandIn(People):
             client_max_size=MAX_REQUEST,
         )
         application.add_routes(MessageRoutes(switchboard).routes)
+        application.add_routes(CallRoutes(switchboard).routes)
         application.add_routes(AccountRoutes(switchboard).routes)
         application.add_routes(ControlRoutes(switchboard).routes)
         application.add_routes(cdn_routes(switchboard))

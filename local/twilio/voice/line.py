@@ -45,7 +45,8 @@ class Line:
     """``attended``: somebody plays the person step by step, so that Twilio is patient with them.
 
     ``log`` has (seconds of the call, who, what), ``heard`` what was said to the person, ``documents`` the TwiML executed.
-    ``turns`` counts how often Twilio fell silent to listen; ``orders`` interrupt what Twilio executes.
+    ``turns`` counts how often Twilio fell silent to listen; ``orders`` interrupt what Twilio executes,
+    ``fallback`` is asked where a document fails.
     """
 
     def __init__(self, call: Call, clock: Clock, *, attended: bool = True) -> None:
@@ -56,6 +57,7 @@ class Line:
         self.documents: list[str] = []
         self.inputs: deque[Input] = deque()
         self.orders: asyncio.Queue[Source | HangUp] = asyncio.Queue()
+        self.fallback: Source | None = None
         self.listening = False
         self.turns = 0
         self.has_rung = False

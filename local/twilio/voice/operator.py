@@ -3,8 +3,10 @@
 Everything here runs on the loop's thread.
 """
 
+import asyncio
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from ..account import Account, number_sid
@@ -14,11 +16,13 @@ from ..debugger import Debugger
 from ..faults import Faults
 from ..messages import new_sid
 from ..webhooks import WebhookExchange, WebhookSender
+from . import outbound
 from .call import Call
 from .clock import Clock
-from .line import Line, Source
-from .phones import Behaviour
-from .progress import Progress
+from .creation import NewCall, check_call
+from .line import HangUp, Line, Source
+from .phones import Answers, Behaviour
+from .progress import EVENTS, Progress
 from .script import Step, follow
 from .session import Session
 from .verbs import VERBS
@@ -42,6 +46,10 @@ class Lines:
         """A call begins."""
         self._lines[line.call.sid] = line
         self.changes.tell()
+
+    def remove(self, line: Line) -> None:
+        """Forget a call."""
+        self._lines.pop(line.call.sid, None)
 
 
 @dataclass
@@ -68,6 +76,20 @@ class Operator:
         fields = {"CallToken": new_sid("CT"), "StirVerstat": "TN-Validation-Passed-A"} | dict(extra)
         self.start(self._run_inbound(line, fields))
         return line
+
+    def place(self, asked: NewCall) -> tuple[Line, asyncio.Task[None]]:
+        """The account calls a person; the task ends with the last status callback. Raises Refusal."""
+        check_call(asked, self.account)
+        call = Call(self.account.sid, "outbound-api", asked.from_, asked.to, "queued", number_sid(asked.from_))
+        progress = Progress(call, self.webhooks, self.background, asked.status_callback, asked.status_callback_method)
+        if asked.status_callback_events:
+            progress.events = frozenset(asked.status_callback_events)
+        if not progress.events <= EVENTS:
+            self.report(21626, asked.status_callback or "", ", ".join(asked.status_callback_events), call.sid)
+            progress.url = None
+        progress.break_by(self.faults.take("callbacks", to=asked.to))
+        line = self._begin(call, progress, attended=True)
+        return line, self.background.start(self._run_outbound(line, asked))
 
     def call_in(self, from_: str, to: str, script: Sequence[Step] | None, extra: Mapping[str, str]) -> Line:
         """A person calls, who keeps to a script if there is one."""
@@ -108,18 +130,28 @@ class Operator:
         self._progress[line.call.sid].tell(event)
         self.lines.changes.tell()
 
-    def end(self, line: Line, status: str) -> None:
-        """Bring a call to its end."""
-        if not line.call.ended:
-            self._advance(line, status, "completed")
+    def _end(self, line: Line, status: str, asked: NewCall | None = None) -> None:
+        line.advance(status)
+        recording = outbound.recording_of(asked, line.call, self.base_url) if asked else None
+        self._progress[line.call.sid].tell("completed", recording.fields() if recording else {})
+        self.lines.changes.tell()
+        if recording and asked and asked.recording_status_callback:
+            self.start(self.request("recording", asked.recording_status_callback, recording.status_fields()))
 
     async def _run_inbound(self, line: Line, fields: Mapping[str, str]) -> None:
-        session = self._session(line)
         if self.account.voice_fallback_url:
-            session.fallback = Source(self.account.voice_fallback_url)
-        ending = await session.run(Source(self.account.voice_url or "", fields=fields))
-        abandoned = line.call.status == "ringing" and ending.by == "person"
-        self.end(line, "no-answer" if abandoned else ending.status)
+            line.fallback = Source(self.account.voice_fallback_url)
+        ending = await self._session(line).run(Source(self.account.voice_url or "", fields=fields))
+        if line.call.status == "ringing" and ending.status == "completed":
+            ending = HangUp("no-answer" if ending.by == "person" else "canceled", ending.by)
+        self._end(line, ending.status)
+
+    async def _run_outbound(self, line: Line, asked: NewCall) -> None:
+        behaviour = self.phones.get(asked.to, Answers())
+        line.attended = not isinstance(behaviour, Answers) or behaviour.script is None
+        ending = await outbound.run(asked, self._session(line), behaviour, partial(self._advance, line))
+        self._end(line, ending.status, asked)
+        await self._progress[line.call.sid].settle()
 
     def _session(self, line: Line) -> Session:
         return Session(line, self, VERBS, lambda: self._answer(line))

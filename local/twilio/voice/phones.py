@@ -1,18 +1,21 @@
 """What becomes of it when Twilio calls somebody."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from .script import Step
 
 
 @dataclass(frozen=True)
 class Answers:
     """``answered_by`` is what answering machine detection finds, if it is asked for; seconds are those of the call.
 
-    ``hangs_up_after``: so long after answering, the phone hangs up by itself.
+    With a ``script`` (:func:`local.twilio.voice.script.follow`) nobody needs to play the person.
     """
 
     after_seconds: float = 0.0
     answered_by: str = "human"
-    hangs_up_after: float | None = None
+    script: Sequence[Step] | None = None
 
 
 @dataclass(frozen=True)

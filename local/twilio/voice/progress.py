@@ -6,6 +6,7 @@ Source: https://www.twilio.com/docs/voice/api/call-resource#statuscallbackevent.
 import asyncio
 import random
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..background import Background
@@ -28,7 +29,6 @@ class Progress:
     url: str | None = None
     method: str = "POST"
     events: frozenset[str] = frozenset({"completed"})
-    extra: dict[str, str] = field(default_factory=dict)
     times: int = 1
     shuffle: random.Random | None = None
     _sequence: int = 0
@@ -42,11 +42,11 @@ class Progress:
         if fault and fault.kind == "shuffle_status":
             self.shuffle = random.Random(fault.integer("seed", 0))
 
-    def tell(self, event: str) -> None:
-        """Something happened to the call, which has its new status."""
+    def tell(self, event: str, extra: Mapping[str, str] | None = None) -> None:
+        """Something happened to the call, which has its new status; ``extra`` fields are told too."""
         if self.url is None or event not in self.events:
             return
-        form = status_fields(self.call, self._sequence) | (self.extra if self.call.ended else {})
+        form = status_fields(self.call, self._sequence) | dict(extra or {})
         self._sequence += 1
         self._held_back.append(form)
         if self.shuffle is None:
@@ -54,6 +54,11 @@ class Progress:
         elif self.call.ended:
             self._held_back = out_of_order(self._held_back, self.shuffle)
             self._send_held_back()
+
+    async def settle(self) -> None:
+        """Wait for the last callback so far."""
+        if self._last is not None:
+            await asyncio.wait({self._last})
 
     def _send_held_back(self) -> None:
         forms, self._held_back = self._held_back, []

@@ -43,7 +43,6 @@ class Session:
 
     def __init__(self, line: Line, network: Network, verbs: Mapping[str, Verb], answer: Callable[[], None]) -> None:
         self.line, self.network = line, network
-        self.fallback: Source | None = None
         self.time_limit = 14_400.0
         self.document = Document("", "")
         self._source = Source()
@@ -127,11 +126,11 @@ class Session:
         try:
             return await self._ask(source)
         except DocumentError as error:
-            if self.fallback is None:
+            if self.line.fallback is None:
                 raise
             self._report(error, source.url)
             about = {"ErrorCode": str(error.code), "ErrorUrl": source.url.partition("#")[0]}
-            return await self._ask(replace(self.fallback, fields={**source.fields, **about}))
+            return await self._ask(replace(self.line.fallback, fields={**source.fields, **about}))
 
     async def _ask(self, source: Source) -> Document:
         self._source = source
