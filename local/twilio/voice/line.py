@@ -45,7 +45,8 @@ class Line:
     """``attended``: somebody plays the person step by step, so that Twilio is patient with them.
 
     ``log`` has (seconds of the call, who, what), ``heard`` what was said to the person, ``documents`` the TwiML executed.
-    ``turns`` counts how often Twilio fell silent to listen; ``orders`` interrupt what Twilio executes,
+    ``turns`` counts how often Twilio fell silent to listen; ``partner`` is the line that
+    this one is connected with; ``orders`` interrupt what Twilio executes,
     ``fallback`` is asked where a document fails.
     """
 
@@ -60,7 +61,7 @@ class Line:
         self.fallback: Source | None = None
         self.listening = False
         self.turns = 0
-        self.has_rung = False
+        self.has_rung = self.hung_up = False
         self.partner: Line | None = None
         self._began = time.monotonic()
         self._answered: float | None = None
@@ -90,6 +91,12 @@ class Line:
         """Say something to the person, who hears it from its first word on."""
         self.hear(what)
         await self.clock.sleep(seconds)
+
+    def begin_to_listen(self) -> None:
+        """It is the person's turn."""
+        self.listening = True
+        self.turns += 1
+        self.changes.tell()
 
     async def wait_for_input(self, timeout: float) -> bool:
         """Whether the person did something within that many seconds of the call, or before."""
@@ -141,6 +148,7 @@ class Line:
         """The person hangs up."""
         if not self.call.ended:
             self.note("person", "[hangs up]")
+            self.hung_up = True
             self.orders.put_nowait(HangUp(by="person"))
 
     def _put(self, given: Input) -> None:

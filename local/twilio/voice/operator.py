@@ -23,8 +23,9 @@ from .creation import NewCall, check_call
 from .line import HangUp, Line, Source
 from .phones import Answers, Behaviour
 from .progress import EVENTS, Progress
+from .ringing import ring
 from .script import Step, follow
-from .session import Session
+from .session import Leg, Session
 from .verbs import VERBS
 
 
@@ -113,6 +114,28 @@ class Operator:
     def start(self, work: Coroutine[Any, Any, Any]) -> None:
         """Begin work that may outlast the call."""
         self.background.start(work)
+
+    def prepare(self, parent: Line, leg: Leg) -> Line:
+        """A call that is to be made for another."""
+        call = Call(self.account.sid, "outbound-dial", leg.caller_id, leg.to, "queued", parent_call_sid=parent.call.sid)
+        progress = Progress(call, self.webhooks, self.background, leg.status_callback, leg.status_callback_method, leg.events)
+        return self._begin(call, progress, attended=True)
+
+    async def ring(self, line: Line, leg: Leg) -> None:
+        """Make it; returns when it is answered or has ended."""
+        behaviour = self.phones.get(leg.to, Answers())
+        if ending := await ring(line, behaviour, leg.timeout, partial(self._advance, line), queued=False):
+            self.end(line, ending.status)
+        elif isinstance(behaviour, Answers) and behaviour.script is not None:
+            line.attended = False
+            self.start(follow(line, behaviour.script))
+        if leg.send_digits and not line.call.ended:
+            line.hear(f"[play digits {leg.send_digits}]")
+
+    def end(self, line: Line, status: str) -> None:
+        """End a call that has not ended."""
+        if not line.call.ended:
+            self._end(line, status)
 
     def _begin(self, call: Call, progress: Progress, attended: bool) -> Line:
         line = Line(call, self.clock, attended=attended)

@@ -7,7 +7,7 @@ somebody hangs up or the REST API redirects the call.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 from urllib.parse import urljoin
 from xml.etree.ElementTree import Element
@@ -25,8 +25,23 @@ Outcome = Source | HangUp | None
 Verb = Callable[["Session", Element], Awaitable[Outcome]]
 
 
+@dataclass(frozen=True)
+class Leg:
+    """A call that a call makes; ``timeout`` is seconds of the call."""
+
+    to: str
+    caller_id: str
+    timeout: float = 30.0
+    status_callback: str | None = None
+    status_callback_method: str = "POST"
+    events: frozenset[str] = frozenset({"completed"})
+    send_digits: str | None = None
+
+
 class Network(Protocol):
-    """What a call needs of the rest of Twilio."""
+    """What a call needs of the rest of Twilio; ``base_url`` is where its recordings are found."""
+
+    base_url: str
 
     async def request(self, kind: str, url: str, fields: Mapping[str, str], method: str = "POST") -> WebhookExchange:
         """Ask a webhook."""
@@ -36,6 +51,15 @@ class Network(Protocol):
 
     def start(self, work: Coroutine[Any, Any, Any]) -> None:
         """Begin work that may outlast the call."""
+
+    def prepare(self, parent: Line, leg: Leg) -> Line:
+        """A call that is to be made for another."""
+
+    async def ring(self, line: Line, leg: Leg) -> None:
+        """Make it; returns when it is answered or has ended."""
+
+    def end(self, line: Line, status: str) -> None:
+        """End a call that has not ended."""
 
 
 class Session:

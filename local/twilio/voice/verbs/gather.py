@@ -53,9 +53,7 @@ async def gather(session: Session, verb: Element) -> Outcome:
     """Listen, and go on at ``action`` with what was heard; with the next verb after silence."""
     wanted, line = _Wanted.of(session, verb), session.line
     await _prompt(session, verb, wanted)
-    line.listening = True
-    line.turns += 1
-    line.changes.tell()
+    line.begin_to_listen()
     try:
         first = await line.take(wanted.kinds, wanted.timeout)
         fields = await _heard(session, verb, wanted, first)
