@@ -21,6 +21,7 @@ from aiohttp import web
 from .account import Account
 from .cdn import cdn_routes
 from .control import ControlRoutes, control_middleware
+from .control_calls import CallControlRoutes
 from .debugger import Alert
 from .faults import Faults
 from .inbound import InboundText
@@ -204,6 +205,7 @@ class TwilioStandIn(People):
         application.add_routes(CallRoutes(switchboard).routes)
         application.add_routes(AccountRoutes(switchboard).routes)
         application.add_routes(ControlRoutes(switchboard).routes)
+        application.add_routes(CallControlRoutes(switchboard).routes)
         application.add_routes(cdn_routes(switchboard))
         try:
             yield application

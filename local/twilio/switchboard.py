@@ -5,7 +5,6 @@ Everything here runs on the loop's thread.
 
 import asyncio
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urljoin
 
@@ -49,7 +48,7 @@ class Switchboard:
     account: Account
     faults: Faults
     settings: Settings
-    phones: Mapping[str, Behaviour]
+    phones: dict[str, Behaviour]
     base_url: str = ""
     debugger: Debugger = field(default_factory=Debugger)
     log: MessageLog = field(default_factory=MessageLog)
