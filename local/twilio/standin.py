@@ -19,17 +19,11 @@ from typing import Self
 from aiohttp import web
 
 from .account import Account
-from .cdn import cdn_routes
-from .control import ControlRoutes, control_middleware
-from .control_calls import CallControlRoutes
+from .application import application_of
 from .debugger import Alert
 from .faults import Faults
 from .inbound import InboundText
 from .messages import Message, copy_of
-from .rest import rest_middleware
-from .rest_account import AccountRoutes
-from .rest_calls import CallRoutes
-from .rest_messages import MessageRoutes
 from .server import ServerThread
 from .switchboard import Settings, Switchboard
 from .voice.clock import Clock
@@ -37,8 +31,6 @@ from .voice.operator import Operator
 from .voice.people import People
 from .voice.phones import Behaviour
 from .webhooks import WebhookExchange
-
-MAX_REQUEST = 32 * 1024 * 1024  # bytes; media given to the control routes are base64
 
 
 class TwilioStandIn(People):
@@ -197,16 +189,7 @@ class TwilioStandIn(People):
     @asynccontextmanager
     async def _application(self) -> AsyncIterator[web.Application]:
         self._switchboard = switchboard = Switchboard(self._account, self.faults, self._settings, self.phones)
-        application = web.Application(
-            middlewares=[rest_middleware(switchboard), control_middleware],
-            client_max_size=MAX_REQUEST,
-        )
-        application.add_routes(MessageRoutes(switchboard).routes)
-        application.add_routes(CallRoutes(switchboard).routes)
-        application.add_routes(AccountRoutes(switchboard).routes)
-        application.add_routes(ControlRoutes(switchboard).routes)
-        application.add_routes(CallControlRoutes(switchboard).routes)
-        application.add_routes(cdn_routes(switchboard))
+        application = application_of(switchboard)
         try:
             yield application
         finally:

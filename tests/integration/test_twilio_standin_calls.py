@@ -9,7 +9,7 @@ from local.twilio.standin import TwilioStandIn
 from local.twilio.voice.handset import CallEnded
 from local.twilio.voice.session import APPLICATION_ERROR
 
-from .account import ACCOUNT, NUMBER, PERSON, is_signed
+from .account import ACCOUNT, COLLEAGUE, NUMBER, PERSON, TOKEN, is_signed
 
 ASK = '<Gather input="speech" action="/answer" timeout="5"><Say>What would you like?</Say></Gather>'
 
@@ -251,6 +251,37 @@ def test_who_has_nothing_left_in_the_script_is_silent(twilio: TwilioStandIn, web
 
     assert twilio.call_in(PERSON, script=[]).wait_until_ended() == "completed"
     assert time.monotonic() - started < 0.5
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        ASK,
+        '<Pause length="3600"/>',
+        '<Record action="/done"/>',
+        f'<Dial action="/after">{COLLEAGUE}</Dial>',
+        "<Redirect>/slow</Redirect>",
+    ],
+)
+def test_stopping_cuts_off_live_calls_without_a_trace(webhook: Receiver, document: str) -> None:
+    webhook.pages |= {"/voice": twiml(document), "/slow": Answer(200, "text/xml", "<Response/>", delay=0.2)}
+    with TwilioStandIn(ACCOUNT, TOKEN, [NUMBER], voice_url=f"{webhook.url}/voice") as twilio:
+        call = twilio.call_in(PERSON)
+        call.say("Hello?")
+        while len(call.twiml) == 0:
+            time.sleep(0.005)
+
+    assert webhook.at("/done") == []
+
+
+def test_calls_can_be_played_without_any_time_passing(webhook: Receiver) -> None:
+    webhook.pages |= {"/voice": twiml(f"<Say>Hi.</Say><Pause length='3600'/>{ASK}"), "/answer": twiml("<Say>Sure.</Say>")}
+    with TwilioStandIn(ACCOUNT, TOKEN, [NUMBER], voice_url=f"{webhook.url}/voice", time_scale=0) as twilio:
+        call = twilio.call_in(PERSON)
+        call.say("Pizza")
+
+        assert [call.hears() for _ in range(3)] == ["Hi.", "What would you like?", "Sure."]
+        assert call.wait_until_ended() == "completed"
 
 
 def test_mistakes_of_a_test_are_told(twilio: TwilioStandIn, webhook: Receiver) -> None:

@@ -75,16 +75,15 @@ class Session:
 
     async def run(self, source: Source) -> HangUp:
         """Returns when the call is to end: nothing is left to do, somebody hung up, or its time is over."""
-        async with asyncio.timeout(self.line.clock.here(self.time_limit)) as limit:
-            try:
+        limit = self.line.clock.here(self.time_limit) or None
+        try:
+            async with asyncio.timeout(limit):
                 order: Source | HangUp = source
                 while isinstance(order, Source):
                     order = await self._run_until_told(order)
                 return order
-            except asyncio.CancelledError:
-                if not limit.expired():
-                    raise
-        return HangUp(by="time limit")
+        except TimeoutError:
+            return HangUp(by="time limit")
 
     def url(self, target: str) -> str:
         """A URL in the present document, absolute; its own for an empty one. Raises DocumentError 11100."""

@@ -74,6 +74,7 @@ async def _talk(session: Session, verb: Element, other: Line) -> None:
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     finally:
         line.partner = other.partner = None
+        line.inputs.clear()
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
@@ -82,7 +83,6 @@ async def _talk(session: Session, verb: Element, other: Line) -> None:
 
 async def _star(line: Line) -> None:
     await line.changes.wait_until(lambda: any(given.text == "*" for given in line.inputs))
-    line.inputs.clear()
 
 
 def _fields(other: Line) -> dict[str, str]:
