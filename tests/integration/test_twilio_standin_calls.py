@@ -63,6 +63,8 @@ def test_a_conversation_goes_from_document_to_document(twilio: TwilioStandIn, we
     assert call.wait_until_ended() == "completed"
     with pytest.raises(CallEnded, match="Good bye!"):
         call.hears()
+    with pytest.raises(CallEnded, match="Good bye!"):
+        call.say("Wait!")
     answer, bye = webhook.requests[1:]
     assert (answer.path, bye.path) == ("/answer", "/bye")
     assert answer.fields["SpeechResult"] == "A pizza & a salad"
@@ -137,6 +139,7 @@ def test_the_number_s_status_callback_comes_once_at_the_end(twilio: TwilioStandI
     assert int(fields["CallDuration"]) >= 2
     assert fields["Duration"] == "1"
     assert fields["Timestamp"].endswith("+0000")
+    assert "SipResponseCode" not in fields
 
 
 def test_the_fallback_url_is_asked_when_the_webhook_fails(twilio: TwilioStandIn, webhook: Receiver) -> None:

@@ -34,12 +34,15 @@ class PhoneCall:
         return heard[index]
 
     def say(self, words: str, confidence: float = 0.95) -> None:
-        """Speak: to the Gather or Record that runs or comes next, interrupting its prompts if it lets people do so."""
-        self._do(lambda: self._line.say(words, confidence))
+        """Speak: to the Gather or Record that runs or comes next, interrupting its prompts if it lets people do so.
+
+        Raises CallEnded.
+        """
+        self._act(lambda: self._line.say(words, confidence))
 
     def press(self, keys: str) -> None:
-        """Press keys, as ``say`` speaks. Raises ValueError for what is not on a phone."""
-        self._do(lambda: self._line.press(keys))
+        """Press keys, as ``say`` speaks. Raises CallEnded, and ValueError for what is not on a phone."""
+        self._act(lambda: self._line.press(keys))
 
     def silence(self) -> None:
         """Say nothing: ends the waiting of the Gather or Record that runs or comes next, once its prompts are over."""
@@ -77,6 +80,15 @@ class PhoneCall:
     def _wait(self, is_so: Callable[[], bool], timeout: float, what: str) -> None:
         if not self._server.run(lambda: self._line.changes.wait_until(is_so, timeout)):
             raise TimeoutError(f"waited {timeout} s {what}:\n{self.transcript}")
+
+    def _act(self, action: Callable[[], None]) -> None:
+        def unless_ended() -> bool:
+            if not self._line.call.ended:
+                action()
+            return self._line.call.ended
+
+        if self._do(unless_ended):
+            raise CallEnded(self.transcript)
 
     def _do(self, action: Callable[[], T]) -> T:
         async def done() -> T:

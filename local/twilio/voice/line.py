@@ -45,9 +45,8 @@ class Line:
     """``attended``: somebody plays the person step by step, so that Twilio is patient with them.
 
     ``log`` has (seconds of the call, who, what), ``heard`` what was said to the person, ``documents`` the TwiML executed.
-    ``turns`` counts how often Twilio fell silent to listen; ``partner`` is the line that
-    this one is connected with; ``orders`` interrupt what Twilio executes,
-    ``fallback`` is asked where a document fails.
+    ``turns`` counts how often Twilio fell silent to listen; ``partner`` is the line that this one is connected with;
+    ``orders`` interrupt what Twilio executes; ``fallback`` is asked where a document fails.
     """
 
     def __init__(self, call: Call, clock: Clock, *, attended: bool = True) -> None:
