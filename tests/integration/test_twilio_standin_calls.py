@@ -143,7 +143,8 @@ def test_the_number_s_status_callback_comes_once_at_the_end(twilio: TwilioStandI
 
 
 def test_the_fallback_url_is_asked_when_the_webhook_fails(twilio: TwilioStandIn, webhook: Receiver) -> None:
-    twilio.voice_fallback_url = f"{webhook.url}/fallback"
+    twilio.voice_url = f"{webhook.url}/voice#rc=0"
+    twilio.voice_fallback_url = f"{webhook.url}/fallback#rc=0"
     webhook.pages |= {"/voice": Answer(500), "/fallback": twiml("<Say>We will call you back.</Say>")}
     call = twilio.call_in(PERSON)
 

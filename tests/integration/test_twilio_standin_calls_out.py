@@ -1,5 +1,6 @@
 """Calls to people: how the REST API makes them, what becomes of them, and what Twilio tells about it."""
 
+import itertools
 import json
 import time
 from datetime import UTC, datetime, timedelta
@@ -12,8 +13,9 @@ from twilio.base.exceptions import TwilioRestException
 from twilio.rest import Client
 from twilio.rest.api.v2010.account.call import CallInstance
 
-from local.twilio.receiver import Receiver, twiml
+from local.twilio.receiver import Answer, Receiver, twiml
 from local.twilio.standin import TwilioStandIn
+from local.twilio.voice.call import Call
 from local.twilio.voice.phones import Answers, Behaviour, Busy, Fails, NoAnswer
 
 from .account import ACCOUNT, COLLEAGUE, NUMBER, PERSON, is_signed
@@ -77,6 +79,10 @@ def test_a_call_is_answered_as_it_was_queued(twilio: TwilioStandIn, client: Clie
     assert subresources["recordings"] == f"/2010-04-01/Accounts/{ACCOUNT}/Calls/{sid}/Recordings.json"
 
 
+def test_initiated_is_a_status_of_callbacks_only() -> None:
+    assert Call(ACCOUNT, "outbound-api", NUMBER, PERSON, "initiated").resource()["status"] == "queued"
+
+
 def test_a_person_answers_and_the_url_is_asked_what_to_do(twilio: TwilioStandIn, webhook: Receiver, client: Client) -> None:
     webhook.pages["/outbound"] = twiml('<Gather input="speech" action="/answer"><Say>Is this Ada?</Say></Gather>')
     placed = place(client, url=f"{webhook.url}/outbound?call=7")
@@ -101,6 +107,15 @@ def test_a_person_answers_and_the_url_is_asked_what_to_do(twilio: TwilioStandIn,
     assert int(fetched.duration) >= 1
     assert fetched.price == "-0.01400"
     assert fetched.date_created <= fetched.start_time <= fetched.end_time
+
+
+def test_an_outbound_call_brings_its_fallback(twilio: TwilioStandIn, webhook: Receiver, client: Client) -> None:
+    webhook.pages |= {"/voice": Answer(500), "/fallback": twiml("<Say>Sorry.</Say>")}
+    place(client, url=f"{webhook.url}/voice", fallback_url=f"{webhook.url}/fallback", fallback_method="GET")
+
+    assert twilio.wait_for_call(PERSON).hears() == "Sorry."
+    [request] = webhook.at("/fallback")
+    assert (request.method, request.fields["ErrorCode"]) == ("GET", "11200")
 
 
 def test_only_the_end_is_reported_unless_more_is_asked_for(
@@ -154,6 +169,7 @@ def test_a_call_that_is_not_answered_ends_as_what_it_is(
 
     assert reported(webhook) == events
     assert (ended.status, ended.duration) == (events[-1], "0")
+    assert ended.start_time <= ended.end_time
     assert webhook.at("/voice") == []
     assert webhook.at("/status")[-1].fields["CallDuration"] == "0"
 
@@ -303,7 +319,7 @@ def test_the_magic_sender_may_call_though_nobody_owns_it(client: Client) -> None
 def test_events_that_twilio_does_not_know_mean_no_callbacks_at_all(
     twilio: TwilioStandIn, webhook: Receiver, client: Client, status: str
 ) -> None:
-    place(client, status_callback=status, status_callback_event=["initiated ringing"])
+    place(client, status_callback=status, status_callback_event=["completed", "answer"])
     twilio.settle()
 
     assert reported(webhook) == []
@@ -350,9 +366,18 @@ def test_faults_break_calls_as_they_break_texts(twilio: TwilioStandIn, webhook: 
     with pytest.raises(requests.exceptions.ConnectionError):
         place(client)
     assert len(client.calls.list()) == 1
+
+
+def test_a_slow_callback_holds_up_the_next_and_a_late_response_waits_for_all(
+    twilio: TwilioStandIn, webhook: Receiver, client: Client, status: str
+) -> None:
+    webhook.pages["/status"] = Answer(200, delay=0.05)
     twilio.faults.add("late_response")
-    place(client, status_callback=status)
-    assert reported(webhook) == ["completed"]
+    place(client, status_callback=status, status_callback_event=ALL_EVENTS)
+    times = [request.at for request in webhook.at("/status")]
+
+    assert reported(webhook) == ["initiated", "ringing", "in-progress", "completed"]
+    assert all(later - earlier >= 0.05 for earlier, later in itertools.pairwise(times))
 
 
 def test_status_callbacks_come_twice_or_out_of_order(

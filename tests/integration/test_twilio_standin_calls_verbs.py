@@ -142,7 +142,9 @@ def test_a_person_may_interrupt_the_prompts(twilio: TwilioStandIn, webhook: Rece
 
 
 def test_prompts_that_may_not_be_interrupted_are_heard_to_the_end(twilio: TwilioStandIn, webhook: Receiver) -> None:
-    call = call_to(twilio, webhook, gather('input="speech" bargeIn="false"', "<Say>First</Say><Say>Second</Say>"))
+    call = call_to(
+        twilio, webhook, gather('input="speech" bargeIn="false"', "<Say>First</Say><Pause length='30'/><Say>Second</Say>")
+    )
     assert call.hears() == "First"
     call.say("Sales")
 

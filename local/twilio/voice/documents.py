@@ -86,7 +86,6 @@ def _check(verb: Element, document: Document) -> None:
     allowed = SCHEMA[verb.tag]
     for name in sorted(set(verb.attrib) - allowed.attributes):
         document.warnings.append(f"<{verb.tag}> has no attribute {name}")
-        del verb.attrib[name]
     if allowed.any_children:
         return
     for child in list(verb):
