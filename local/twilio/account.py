@@ -13,13 +13,20 @@ MAGIC_SENDER = "+15005550006"  # https://www.twilio.com/docs/iam/test-credential
 
 @dataclass
 class Account:
-    """``api_keys`` maps an API key's SID to its secret; ``sms_url`` is where inbound texts go and may have a fragment."""
+    """``api_keys`` maps an API key's SID to its secret.
+
+    ``sms_url`` is where inbound texts go, ``voice_url`` inbound calls; ``status_url`` is told when an inbound call ended. Each
+    may have a fragment, and holds for all numbers.
+    """
 
     sid: str
     auth_token: str
     phone_numbers: list[str]
     api_keys: dict[str, str] = field(default_factory=dict)
     sms_url: str | None = None
+    voice_url: str | None = None
+    voice_fallback_url: str | None = None
+    status_url: str | None = None
     date_created: datetime = field(default_factory=now)
 
     def knows(self, username: str) -> bool:
@@ -56,6 +63,7 @@ class Account:
             "sid": self.sid,
             "status": "active",
             "subresource_uris": {
+                "calls": f"{uri}/Calls.json",
                 "incoming_phone_numbers": f"{uri}/IncomingPhoneNumbers.json",
                 "messages": f"{uri}/Messages.json",
             },
@@ -96,7 +104,7 @@ class Account:
             "sms_method": "POST",
             "sms_url": self.sms_url or "",
             "status": "in-use",
-            "status_callback": "",
+            "status_callback": self.status_url or "",
             "status_callback_method": "POST",
             "trunk_sid": None,
             "type": "local",
@@ -104,10 +112,10 @@ class Account:
             "voice_application_sid": "",
             "voice_caller_id_lookup": False,
             "voice_fallback_method": "POST",
-            "voice_fallback_url": "",
+            "voice_fallback_url": self.voice_fallback_url or "",
             "voice_method": "POST",
             "voice_receive_mode": "voice",
-            "voice_url": "",
+            "voice_url": self.voice_url or "",
         }
 
 

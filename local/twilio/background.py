@@ -31,9 +31,10 @@ class Background:
 
     async def close(self) -> None:
         """Cut off what is under way. Raises the first unexpected error."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while self._tasks:  # what is cut off may begin something
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._errors:
             raise self._errors[0]
 

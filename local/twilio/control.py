@@ -6,13 +6,13 @@ JSON, without credentials, and only for this machine.
 import base64
 import binascii
 import ipaddress
-import json
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from aiohttp import web
 
+from .control_calls import HELP as HELP_ON_CALLS
 from .inbound import InboundText
+from .json_body import json_object
 from .messages import Message
 from .switchboard import Switchboard
 
@@ -50,7 +50,7 @@ class ControlRoutes:
 
     async def help(self, _request: web.Request) -> web.StreamResponse:
         """This text."""
-        return web.Response(text=HELP)
+        return web.Response(text=HELP + HELP_ON_CALLS)
 
     async def texts(self, request: web.Request) -> web.StreamResponse:
         """The texts on a phone."""
@@ -62,7 +62,7 @@ class ControlRoutes:
 
     async def send_text(self, request: web.Request) -> web.StreamResponse:
         """A person texts."""
-        given = await _json_object(request)
+        given = await json_object(request)
         exchange = await self._switchboard.receive(
             InboundText(
                 from_=str(given["from"]),
@@ -88,7 +88,7 @@ class ControlRoutes:
 
     async def add_fault(self, request: web.Request) -> web.StreamResponse:
         """One more."""
-        given = await _json_object(request)
+        given = await json_object(request)
         self._switchboard.faults.add(str(given.pop("kind")), int(given.pop("count", 1)), **given)
         return await self.faults(request)
 
@@ -99,7 +99,7 @@ class ControlRoutes:
 
     async def set_sms_url(self, request: web.Request) -> web.StreamResponse:
         """Where inbound texts go."""
-        self._switchboard.account.sms_url = (await _json_object(request))["url"]
+        self._switchboard.account.sms_url = (await json_object(request))["url"]
         return web.json_response({"url": self._switchboard.account.sms_url})
 
 
@@ -123,13 +123,6 @@ async def control_middleware(
 def text_json(message: Message) -> dict[str, object]:
     """A text as the phone shows it: the Message resource and the addresses of its media."""
     return message.resource() | {"media_urls": message.media_urls}
-
-
-async def _json_object(request: web.Request) -> dict[str, Any]:
-    given = json.loads(await request.text())
-    if not isinstance(given, dict):
-        raise TypeError("the body is not a JSON object")
-    return given
 
 
 def _media(item: object) -> tuple[str, bytes] | str:

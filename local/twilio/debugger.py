@@ -11,10 +11,15 @@ ALERT_TEXTS = {
     11200: "HTTP retrieval failure",
     11205: "HTTP connection failure",
     11243: "HTTP retry policy is invalid",
+    11750: "TwiML response body too large",
     12100: "Document parse failure",
+    12102: "The root element must be Response",
     12200: "Schema validation warning",
     12300: "Invalid Content-Type",
+    13224: "Dial: Twilio does not support calling this number or the number is invalid",
+    13520: "Say: Invalid text",
     14103: "Message: Invalid Body",
+    21626: "Invalid statusCallbackEvents",
 }
 
 
@@ -27,6 +32,7 @@ class Alert:
     url: str
     detail: str
     message_sid: str | None = None
+    call_sid: str | None = None
 
     def as_dict(self) -> dict[str, object]:
         """For JSON."""
@@ -39,9 +45,11 @@ class Debugger:
     def __init__(self) -> None:
         self._alerts: deque[Alert] = deque(maxlen=1000)
 
-    def report(self, code: int, url: str, detail: str, message_sid: str | None = None) -> None:
-        """Add an alert under the title that Twilio gives that code."""
-        self._alerts.append(Alert(code, ALERT_TEXTS.get(code, detail), url, detail, message_sid))
+    def report(self, code: int, url: str, detail: str, sid: str | None = None) -> None:
+        """Add an alert under the title that Twilio gives that code; ``sid`` is of the message or the call it is about."""
+        is_call = sid is not None and sid.startswith("CA")
+        text = ALERT_TEXTS.get(code, detail)
+        self._alerts.append(Alert(code, text, url, detail, None if is_call else sid, sid if is_call else None))
 
     def alerts(self) -> list[Alert]:
         """All of them."""

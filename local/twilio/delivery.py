@@ -81,7 +81,7 @@ class Delivery:
         token = str(uuid.uuid4())
         async with asyncio.TaskGroup() as posts:
             for _ in range(times):
-                posts.create_task(self._webhooks.post("status", message.status_callback, form, token))
+                posts.create_task(self._webhooks.send("status", message.status_callback, form, token))
 
     async def _report_after(
         self, previous: asyncio.Task[None] | None, message: Message, form: dict[str, str], times: int
@@ -99,12 +99,15 @@ class Delivery:
     async def _report_shuffled(self, message: Message, plan: Plan) -> None:
         if plan.shuffle is None:
             return
-        shuffled = list(plan.held_back)
-        plan.shuffle.shuffle(shuffled)
-        if shuffled == plan.held_back:
-            shuffled.reverse()
-        for form in shuffled:
+        for form in out_of_order(plan.held_back, plan.shuffle):
             await self.report(message, form)
+
+
+def out_of_order(forms: list[dict[str, str]], chance: random.Random) -> list[dict[str, str]]:
+    """The forms shuffled, and never as they were."""
+    shuffled = list(forms)
+    chance.shuffle(shuffled)
+    return shuffled[::-1] if shuffled == forms else shuffled
 
 
 def status_form(message: Message) -> dict[str, str]:

@@ -60,11 +60,12 @@ def webhook_fields(message: Message, media: Mapping[str, str], extra: Mapping[st
         "ApiVersion": API_VERSION,
     }
     about_sender = _whatsapp(number, message) if channel == "whatsapp" else {}
-    geography = {} if channel else _geography("To", message.to) | _geography("From", person)
-    return geography | about_sender | dict(media) | standard | dict(extra)
+    about_places = {} if channel else geography("To", message.to) | geography("From", person)
+    return about_places | about_sender | dict(media) | standard | dict(extra)
 
 
-def _geography(side: str, address: str) -> dict[str, str]:
+def geography(side: str, address: str) -> dict[str, str]:
+    """Where Twilio takes one end (``From``, ``To``, ``Caller``, ``Called``) to be."""
     return {f"{side}Country": _country(address), f"{side}State": "", f"{side}City": "", f"{side}Zip": ""}
 
 

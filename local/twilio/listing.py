@@ -10,6 +10,7 @@ from yarl import URL
 
 from .messages import Message
 from .refusals import Refusal
+from .voice.call import Call
 
 DEFAULT_PAGE_SIZE = 50
 MAX_PAGE_SIZE = 1000
@@ -18,16 +19,45 @@ MAX_PAGE_SIZE = 1000
 def message_filter(query: Mapping[str, str]) -> Callable[[Message], bool]:
     """To, From, DateSent (a day), ``DateSent>`` and ``DateSent<`` (a day or a moment, itself included)."""
     to, sender = query.get("To"), query.get("From")
-    day, after, before = query.get("DateSent"), query.get("DateSent>"), query.get("DateSent<")
-    for text in (day, after, before):
-        _check_date(text)
+    in_time = _time_filter(query, "DateSent")
 
     def wanted(message: Message) -> bool:
-        moment = (message.date_sent or message.date_created).strftime("%Y-%m-%dT%H:%M:%SZ")
         return (
             (not to or message.to == to)
             and (not sender or message.from_ == sender)
-            and (not day or moment[:10] == day[:10])
+            and in_time(message.date_sent or message.date_created)
+        )
+
+    return wanted
+
+
+def call_filter(query: Mapping[str, str]) -> Callable[[Call], bool]:
+    """To, From, Status, ParentCallSid, and StartTime and EndTime as a message's DateSent."""
+    started, ended = _time_filter(query, "StartTime"), _time_filter(query, "EndTime")
+    to, sender, status, parent = (query.get(name) for name in ("To", "From", "Status", "ParentCallSid"))
+
+    def wanted(call: Call) -> bool:
+        return (
+            (not to or call.to == to)
+            and (not sender or call.from_ == sender)
+            and (not status or call.resource()["status"] == status)
+            and (not parent or call.parent_call_sid == parent)
+            and started(call.start_time or call.date_created)
+            and ended(call.end_time or call.date_updated)
+        )
+
+    return wanted
+
+
+def _time_filter(query: Mapping[str, str], name: str) -> Callable[[datetime], bool]:
+    day, after, before = query.get(name), query.get(f"{name}>"), query.get(f"{name}<")
+    for text in (day, after, before):
+        _check_date(text)
+
+    def wanted(when: datetime) -> bool:
+        moment = when.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return (
+            (not day or moment[:10] == day[:10])
             and (not after or moment[: len(after)] >= after)
             and (not before or moment[: len(before)] <= before)
         )

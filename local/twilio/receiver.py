@@ -33,11 +33,13 @@ class Received:
     headers: dict[str, str]
     body: str
     at: float = field(default_factory=time.monotonic)
+    method: str = "POST"
 
     @property
     def fields(self) -> dict[str, str]:
-        """The form, blank fields included."""
-        return dict(parse_qsl(self.body, keep_blank_values=True))
+        """The form, or the query of a GET; blank fields included."""
+        form = self.path.partition("?")[2] if self.method == "GET" else self.body
+        return dict(parse_qsl(form, keep_blank_values=True))
 
 
 class _Server(ThreadingHTTPServer):
@@ -46,11 +48,12 @@ class _Server(ThreadingHTTPServer):
 
 @dataclass
 class Receiver:
-    """``answers`` are used up in order, then every answer is ``default``."""
+    """``pages`` answer for their paths; else ``answers`` are used up in order, then every answer is ``default``."""
 
     answers: list[Answer] = field(default_factory=list)
     default: Answer = Answer()
     requests: list[Received] = field(default_factory=list)
+    pages: dict[str, Answer] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
         self._lock = threading.Lock()
@@ -69,20 +72,31 @@ class Receiver:
         """Any path below this one is answered."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
+    def at(self, path: str) -> list[Received]:
+        """What was asked of that path, whatever its query."""
+        with self._lock:
+            return [request for request in self.requests if request.path.partition("?")[0] == path]
+
     def take(self, request: Received) -> Answer:
         """Remember a request and choose its answer."""
         with self._lock:
             self.requests.append(request)
+            page = self.pages.get(request.path.partition("?")[0])
+            if page is not None:
+                return page
             return self.answers.pop(0) if self.answers else self.default
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.do_POST()
+
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                answer = receiver.take(Received(self.path, headers, body))
+                answer = receiver.take(Received(self.path, headers, body, method=self.command))
                 time.sleep(answer.delay)
                 with contextlib.suppress(ConnectionError):  # the client may give up waiting, which a delay is for
                     self._send(answer)

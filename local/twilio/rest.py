@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import BasicAuth, web
 from aiohttp.typedefs import Middleware
+from multidict import MultiDict
 
 from .faults import Fault
 from .messages import API_VERSION
@@ -57,6 +58,11 @@ def answer_json(body: object, status: int = 200) -> web.Response:
     if status == 401:
         response.headers["WWW-Authenticate"] = 'Basic realm="Twilio API"'
     return response
+
+
+async def form_of(request: web.Request) -> MultiDict[str]:
+    """The fields of a form; empty for any other body, which is why JSON is answered that To is missing."""
+    return MultiDict((name, str(value)) for name, value in (await request.post()).items())
 
 
 def not_found(request: web.Request) -> Refusal:

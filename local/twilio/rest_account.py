@@ -8,6 +8,14 @@ from .rest import ROOT, answer_json, credentials, not_found
 from .switchboard import Switchboard
 from .validation import is_url
 
+# A parameter of a number: the account's attribute, and the code that refuses what is not a URL.
+_URLS = {
+    "SmsUrl": ("sms_url", 21402),
+    "VoiceUrl": ("voice_url", 21502),
+    "VoiceFallbackUrl": ("voice_fallback_url", 21502),
+    "StatusCallback": ("status_url", 21609),
+}
+
 
 class AccountRoutes:
     """Handlers bound to one switchboard."""
@@ -38,12 +46,15 @@ class AccountRoutes:
         return answer_json(self._number(request))
 
     async def update_number(self, request: web.Request) -> web.StreamResponse:
-        """Set SmsUrl, here for all numbers at once; other parameters are ignored."""
+        """Set what is in _URLS, here for all numbers at once; other parameters are ignored."""
         self._number(request)
-        url = str((await request.post()).get("SmsUrl", ""))
-        if url and not is_url(url):
-            raise refusal(21402, url=url)
-        self._account.sms_url = url or self._account.sms_url
+        form = await request.post()
+        for parameter, (attribute, code) in _URLS.items():
+            url = str(form.get(parameter, ""))
+            if url and not is_url(url):
+                raise refusal(code, url=url)
+            if url:
+                setattr(self._account, attribute, url)
         return answer_json(self._number(request))
 
     def _number(self, request: web.Request) -> dict[str, object]:

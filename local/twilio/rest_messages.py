@@ -3,14 +3,13 @@
 import asyncio
 
 from aiohttp import web
-from multidict import MultiDict
 
 from . import media as media_resources
 from .listing import message_filter, page_of
 from .media import Media
 from .messages import FINAL, Message
 from .refusals import refusal
-from .rest import ROOT, ConnectionDropped, answer_json, not_found
+from .rest import ROOT, ConnectionDropped, answer_json, form_of, not_found
 from .switchboard import Switchboard
 from .validation import NewMessage
 
@@ -37,7 +36,7 @@ class MessageRoutes:
 
     async def create(self, request: web.Request) -> web.StreamResponse:
         """Send a message. The answer shows it as it was accepted, however far it has come since."""
-        asked = NewMessage.of_form(await _form(request))
+        asked = NewMessage.of_form(await form_of(request))
         message, delivered = await self._switchboard.send(asked)
         resource = message.resource()
         fault = self._switchboard.faults.take("answer", to=asked.to)
@@ -59,7 +58,7 @@ class MessageRoutes:
 
     async def update(self, request: web.Request) -> web.StreamResponse:
         """``Body=`` redacts, ``Status=canceled`` cancels; nothing else can be changed."""
-        message, form = self._message(request), await _form(request)
+        message, form = self._message(request), await form_of(request)
         redacts, cancels = form.get("Body") == "", form.get("Status") == "canceled"
         if redacts == cancels or len(form) > 1:
             raise refusal(30400)
@@ -115,8 +114,3 @@ class MessageRoutes:
         if media is None:
             raise not_found(request)
         return media
-
-
-async def _form(request: web.Request) -> MultiDict[str]:
-    """The fields of a form; empty for any other body, which is why JSON is answered that To is missing."""
-    return MultiDict((name, str(value)) for name, value in (await request.post()).items())

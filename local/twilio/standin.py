@@ -5,6 +5,8 @@
     with TwilioStandIn("AC…", "token", ["+14155550100"], sms_url="http://…/sms#rc=2&rp=5xx,ct,rt") as twilio:
         exchange = twilio.receive_text("+14155550199", "Hello?")
         answer = twilio.wait_for_text("+14155550199", timeout=5)
+        call = twilio.call_in("+14155550199")
+        greeting = call.hears()
 
 All methods may be called from any thread but the stand-in's own.
 """
@@ -17,29 +19,29 @@ from typing import Self
 from aiohttp import web
 
 from .account import Account
-from .cdn import cdn_routes
-from .control import ControlRoutes, control_middleware
+from .application import application_of
 from .debugger import Alert
 from .faults import Faults
 from .inbound import InboundText
 from .messages import Message, copy_of
-from .rest import rest_middleware
-from .rest_account import AccountRoutes
-from .rest_messages import MessageRoutes
 from .server import ServerThread
 from .switchboard import Settings, Switchboard
+from .voice.clock import Clock
+from .voice.operator import Operator
+from .voice.people import People
+from .voice.phones import Behaviour
 from .webhooks import WebhookExchange
 
-MAX_REQUEST = 32 * 1024 * 1024  # bytes; media given to the control routes are base64
 
-
-class TwilioStandIn:
+class TwilioStandIn(People):
     """One account, its numbers, and everybody's phone.
 
     ``phone_numbers`` are E.164, the first is the default sender and recipient; ``api_keys`` maps SIDs to secrets;
     ``public_url`` replaces ``url`` in the addresses of media where the webhook reaches the stand-in by another name;
     ``media_redirect_host`` makes a download of media redirect to that name of this machine, as Twilio's to its CDN;
     ``delivery_seconds`` lie between one status and the next; ``keyword_replies``: Twilio itself answers STOP, START, HELP.
+    A second of a call lasts ``time_scale`` seconds, and Twilio listens for ``patience`` seconds at least where a test plays the
+    person (:class:`~local.twilio.voice.clock.Clock`).
     """
 
     def __init__(
@@ -56,10 +58,15 @@ class TwilioStandIn:
         keyword_replies: bool = True,
         public_url: str | None = None,
         media_redirect_host: str | None = None,
+        voice_url: str | None = None,
+        time_scale: float = 0.01,
+        patience: float = 1.0,
     ) -> None:
         self.faults = Faults()
-        self._account = Account(account_sid, auth_token, list(phone_numbers), dict(api_keys or {}), sms_url)
-        self._settings = Settings(delivery_seconds, keyword_replies, public_url, media_redirect_host)
+        self.phones: dict[str, Behaviour] = {}
+        self._account = Account(account_sid, auth_token, list(phone_numbers), dict(api_keys or {}), sms_url, voice_url)
+        clock = Clock(time_scale, patience)
+        self._settings = Settings(delivery_seconds, keyword_replies, public_url, media_redirect_host, clock)
         self._host, self._port = host, port
         self._switchboard: Switchboard | None = None
         self._server = ServerThread(self._application)
@@ -67,7 +74,7 @@ class TwilioStandIn:
     def start(self) -> Self:
         """Listen. A stand-in that was stopped begins anew, with nothing in it."""
         self._server.start(self._host, self._port)
-        self._core.base_url = self._settings.public_url or self.url
+        self._core.base_url = self._operator.base_url = self._settings.public_url or self.url
         return self
 
     def stop(self) -> None:
@@ -175,17 +182,14 @@ class TwilioStandIn:
             raise RuntimeError("the stand-in was not started")
         return self._switchboard
 
+    @property
+    def _operator(self) -> Operator:
+        return self._core.operator
+
     @asynccontextmanager
     async def _application(self) -> AsyncIterator[web.Application]:
-        self._switchboard = switchboard = Switchboard(self._account, self.faults, self._settings)
-        application = web.Application(
-            middlewares=[rest_middleware(switchboard), control_middleware],
-            client_max_size=MAX_REQUEST,
-        )
-        application.add_routes(MessageRoutes(switchboard).routes)
-        application.add_routes(AccountRoutes(switchboard).routes)
-        application.add_routes(ControlRoutes(switchboard).routes)
-        application.add_routes(cdn_routes(switchboard))
+        self._switchboard = switchboard = Switchboard(self._account, self.faults, self._settings, self.phones)
+        application = application_of(switchboard)
         try:
             yield application
         finally:

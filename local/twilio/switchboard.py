@@ -21,17 +21,24 @@ from .refusals import Refusal
 from .segments import count_segments
 from .twiml import Reply, read_answer
 from .validation import NewMessage, check
+from .voice.clock import Clock
+from .voice.operator import Operator
+from .voice.phones import Behaviour
 from .webhooks import WebhookExchange, WebhookSender
 
 
 @dataclass
 class Settings:
-    """``delivery_seconds`` lie between one status and the next; ``keyword_replies``: whether Twilio answers STOP itself."""
+    """``delivery_seconds`` lie between one status and the next; ``keyword_replies``: whether Twilio answers STOP itself.
+
+    ``clock`` says how quickly calls go by.
+    """
 
     delivery_seconds: float = 0.05
     keyword_replies: bool = True
     public_url: str | None = None
     media_redirect_host: str | None = None
+    clock: Clock = field(default_factory=Clock)
 
 
 @dataclass
@@ -41,6 +48,7 @@ class Switchboard:
     account: Account
     faults: Faults
     settings: Settings
+    phones: dict[str, Behaviour]
     base_url: str = ""
     debugger: Debugger = field(default_factory=Debugger)
     log: MessageLog = field(default_factory=MessageLog)
@@ -49,10 +57,20 @@ class Switchboard:
     background: Background = field(default_factory=Background)
     webhooks: WebhookSender = field(init=False)
     delivery: Delivery = field(init=False)
+    operator: Operator = field(init=False)
 
     def __post_init__(self) -> None:
         self.webhooks = WebhookSender(self.account.auth_token, self.debugger)
         self.delivery = Delivery(self.account, self.log, self.webhooks, self.settings.delivery_seconds)
+        self.operator = Operator(
+            account=self.account,
+            faults=self.faults,
+            phones=self.phones,
+            clock=self.settings.clock,
+            debugger=self.debugger,
+            webhooks=self.webhooks,
+            background=self.background,
+        )
 
     async def close(self) -> None:
         """End all work, then the client."""
@@ -150,7 +168,7 @@ class Switchboard:
         await self.log.add(reply)
 
     async def _consult_webhook(self, url: str, fields: dict[str, str], token: str) -> WebhookExchange:
-        exchange = await self.webhooks.post("message", url, fields, token)
+        exchange = await self.webhooks.send("message", url, fields, token)
         if exchange.succeeded:
             document = read_answer(exchange.content_type, exchange.body)
             for code, detail in document.complaints:

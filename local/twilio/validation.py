@@ -67,7 +67,7 @@ def check(message: NewMessage, account: Account, opt_outs: OptOuts) -> None:
     _check_recipient(message)
     _check_sender(message, account)
     _check_content(message)
-    if message.status_callback and not _is_callback_url(message.status_callback):
+    if message.status_callback and not is_callback_url(message.status_callback):
         raise refusal(21609, url=message.status_callback)
     senders = [message.from_] if message.from_ else [account.sender_for(message.to)]
     if message.messaging_service_sid:
@@ -133,5 +133,6 @@ def _channel(address: str) -> str:
     return address.rpartition(":")[0]
 
 
-def _is_callback_url(url: str) -> bool:
+def is_callback_url(url: str) -> bool:
+    """Whether Twilio takes that for a status callback."""
     return is_url(url) and len(url) <= MAX_CALLBACK_URL and bool(_HOST.fullmatch(urlsplit(url).netloc.rpartition("@")[2]))

@@ -27,7 +27,9 @@ class WebhookExchange:
     """One webhook with its answer. ``status`` and what follows are of the last answer, None where none came.
 
     ``outcomes`` has one word per attempt: an HTTP status, ``ct`` (no connection) or ``rt`` (no answer in time, or cut off).
-    ``kind`` is ``message`` for an inbound text and ``status`` for a status callback.
+    ``kind`` is ``message`` for an inbound text, ``call`` where a call asks for TwiML, ``status`` for a status callback, and
+    ``recording``, ``amd`` or ``partial`` for other news of a call. With the ``method`` GET the fields are in the query that was
+    asked for, though not in ``url``. ``error_code`` is of the alert where it failed.
     """
 
     kind: str
@@ -35,10 +37,18 @@ class WebhookExchange:
     fields: dict[str, str]
     idempotency_token: str
     signature: str = ""
+    method: str = "POST"
     outcomes: list[str] = field(default_factory=list)
     status: int | None = None
     content_type: str | None = None
     body: str = ""
+    error_code: int | None = None
+
+    @property
+    def signed_url(self) -> str:
+        """The URL as requested."""
+        query = urlencode(self.fields) if self.method == "GET" else ""
+        return self.url + (("&" if "?" in self.url else "?") + query if query else "")
 
     @property
     def attempts(self) -> int:
@@ -54,6 +64,7 @@ class WebhookExchange:
         """For JSON."""
         return {
             "kind": self.kind,
+            "method": self.method,
             "url": self.url,
             "fields": self.fields,
             "idempotency_token": self.idempotency_token,
@@ -63,11 +74,12 @@ class WebhookExchange:
             "status": self.status,
             "content_type": self.content_type,
             "body": self.body,
+            "error_code": self.error_code,
         }
 
 
 class WebhookSender:
-    """Posts webhooks and keeps the last thousand exchanges, oldest first. Used on the loop's thread only."""
+    """Sends webhooks and keeps the last thousand exchanges, oldest first. Used on the loop's thread only."""
 
     def __init__(self, auth_token: str, debugger: Debugger) -> None:
         self._validator = RequestValidator(auth_token)
@@ -88,18 +100,20 @@ class WebhookSender:
         """Close the client; webhooks under way must have ended."""
         await self._session.close()
 
-    async def post(self, kind: str, url: str, fields: Mapping[str, str], token: str | None = None) -> WebhookExchange:
-        """Post one webhook to a URL that may have a fragment. What goes wrong ends up in the exchange and in the debugger."""
-        exchange = WebhookExchange(kind, url, dict(fields), token or str(uuid.uuid4()))
+    async def send(
+        self, kind: str, url: str, fields: Mapping[str, str], token: str | None = None, method: str = "POST"
+    ) -> WebhookExchange:
+        """Send one webhook to a URL that may have a fragment. What goes wrong ends up in the exchange and in the debugger."""
+        exchange = WebhookExchange(kind, url, dict(fields), token or str(uuid.uuid4()), method=method)
         self._exchanges.append(exchange)
-        sid = fields.get("MessageSid")
         try:
             connection = Connection.to(url)
         except InvalidOverride as error:
-            self._debugger.report(error.code, url, str(error), sid)
+            self._report(exchange, error.code, str(error))
             return exchange
         exchange.url = connection.url
-        exchange.signature = str(self._validator.compute_signature(connection.url, exchange.fields))
+        posted = {} if method == "GET" else exchange.fields
+        exchange.signature = str(self._validator.compute_signature(exchange.signed_url, posted))
         try:
             async with asyncio.timeout(connection.total_timeout):
                 await self._attempts(exchange, connection)
@@ -108,8 +122,13 @@ class WebhookSender:
             exchange.status = None
         if not exchange.succeeded:
             code = 11205 if exchange.outcomes[-1] == "ct" else 11200
-            self._debugger.report(code, exchange.url, f"attempts ended in {', '.join(exchange.outcomes)}", sid)
+            self._report(exchange, code, f"attempts ended in {', '.join(exchange.outcomes)}")
         return exchange
+
+    def _report(self, exchange: WebhookExchange, code: int, detail: str) -> None:
+        exchange.error_code = code
+        sid = exchange.fields.get("MessageSid") or exchange.fields.get("CallSid")
+        self._debugger.report(code, exchange.url, detail, sid)
 
     async def _attempts(self, exchange: WebhookExchange, connection: Connection) -> None:
         for attempt in range(connection.retries + 1):
@@ -122,9 +141,10 @@ class WebhookSender:
         exchange.status, exchange.content_type, exchange.body = None, None, ""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=connection.connect_timeout, sock_read=connection.read_timeout)
         try:
-            async with self._session.post(
-                URL(connection.url, encoded=True),
-                data=urlencode(exchange.fields).encode(),
+            async with self._session.request(
+                exchange.method,
+                URL(exchange.signed_url, encoded=True),
+                data=None if exchange.method == "GET" else urlencode(exchange.fields).encode(),
                 headers=_headers(exchange),
                 timeout=timeout,
                 allow_redirects=False,

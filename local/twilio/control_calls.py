@@ -1,0 +1,110 @@
+"""Drives calls over HTTP, as :mod:`local.twilio.control` drives texts."""
+
+from typing import Any
+
+from aiohttp import web
+
+from .json_body import json_object
+from .switchboard import Switchboard
+from .voice.line import Line
+from .voice.phones import Answers, Behaviour, Busy, Fails, NoAnswer
+from .voice.script import check_script
+
+HELP = """\
+POST   /_standin/calls               {"from", "to"?, "script"?: [{"say"} | {"press"} | {"wait": s} | {"hang_up": true}],
+                                     "fields"?: {}}: a person calls; without a script, drive them with the next but one
+GET    /_standin/calls               all calls with their logs, oldest first
+GET    /_standin/calls/CA...         one of them; ?heard=N&timeout=S waits until more than N things were said, or the end
+POST   /_standin/calls/CA...         {"say": words} | {"press": keys} | {"silence": true} | {"hang_up": true}
+POST   /_standin/phones              {"person", "kind": "answers" | "busy" | "no-answer" | "fails", "after_seconds"?,
+                                     "answered_by"?, "script"?}: what that person does when called
+POST   /_standin/voice_url           {"url", "fallback"?, "status"?}: where inbound calls go, and who is told of their end
+"""
+_BEHAVIOURS: dict[str, type[Behaviour]] = {"answers": Answers, "busy": Busy, "no-answer": NoAnswer, "fails": Fails}
+
+
+class CallControlRoutes:
+    """Handlers bound to one switchboard."""
+
+    def __init__(self, switchboard: Switchboard) -> None:
+        self._account, self._operator = switchboard.account, switchboard.operator
+        self._phones = switchboard.phones
+        self.routes = [
+            web.get("/_standin/calls", self.list),
+            web.post("/_standin/calls", self.call_in),
+            web.get("/_standin/calls/{call}", self.fetch),
+            web.post("/_standin/calls/{call}", self.act),
+            web.post("/_standin/phones", self.set_phone),
+            web.post("/_standin/voice_url", self.set_voice_url),
+        ]
+
+    async def list(self, _request: web.Request) -> web.StreamResponse:
+        """All calls."""
+        return web.json_response([call_json(line) for line in self._operator.lines])
+
+    async def call_in(self, request: web.Request) -> web.StreamResponse:
+        """A person calls."""
+        given = await json_object(request)
+        if self._account.voice_url is None:
+            raise ValueError("voice_url is not set")
+        check_script(given.get("script") or [])
+        fields = {str(name): str(value) for name, value in given.get("fields", {}).items()}
+        to = str(given.get("to") or self._account.phone_numbers[0])
+        line = self._operator.call_in(str(given["from"]), to, given.get("script"), fields)
+        return web.json_response(call_json(line))
+
+    async def fetch(self, request: web.Request) -> web.StreamResponse:
+        """One call."""
+        line = self._line(request)
+        if "heard" in request.query:
+            known, timeout = int(request.query["heard"]), float(request.query.get("timeout", 10))
+            await line.changes.wait_until(lambda: len(line.heard) > known or line.call.ended, timeout)
+        return web.json_response(call_json(line))
+
+    async def act(self, request: web.Request) -> web.StreamResponse:
+        """The person does something."""
+        line, given = self._line(request), await json_object(request)
+        if len(given) != 1:
+            raise ValueError("one of say, press, silence, hang_up")
+        [(kind, value)] = given.items()
+        actions = {
+            "say": lambda: line.say(str(value)),
+            "press": lambda: line.press(str(value)),
+            "silence": line.silence,
+            "hang_up": line.hang_up,
+        }
+        if kind not in actions:
+            raise ValueError(f"{kind} is not one of {', '.join(actions)}")
+        actions[kind]()
+        return web.json_response(call_json(line))
+
+    async def set_phone(self, request: web.Request) -> web.StreamResponse:
+        """What somebody does when called."""
+        given = await json_object(request)
+        person, kind = str(given.pop("person")), str(given.pop("kind"))
+        if kind not in _BEHAVIOURS:
+            raise ValueError(f"{kind} is not one of {', '.join(_BEHAVIOURS)}")
+        check_script(given.get("script") or [])
+        self._phones[person] = _BEHAVIOURS[kind](**given)
+        return web.json_response({"person": person, "kind": kind, **given})
+
+    async def set_voice_url(self, request: web.Request) -> web.StreamResponse:
+        """Where inbound calls go."""
+        given, account = await json_object(request), self._account
+        account.voice_url = given["url"]
+        account.voice_fallback_url = given.get("fallback", account.voice_fallback_url)
+        account.status_url = given.get("status", account.status_url)
+        return web.json_response(
+            {"url": account.voice_url, "fallback": account.voice_fallback_url, "status": account.status_url}
+        )
+
+    def _line(self, request: web.Request) -> Line:
+        line = self._operator.lines.get(request.match_info["call"])
+        if line is None:
+            raise KeyError(request.match_info["call"])
+        return line
+
+
+def call_json(line: Line) -> dict[str, Any]:
+    """The Call resource, with what was said and done on the line."""
+    return line.call.resource() | {"log": line.log, "heard": line.heard, "twiml": line.documents}

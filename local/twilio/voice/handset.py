@@ -1,0 +1,97 @@
+"""The person on the phone, as a test plays them: from another thread than the stand-in's, step by step."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from ..server import ServerThread
+from .line import Line
+
+T = TypeVar("T")
+
+
+class CallEnded(Exception):
+    """There is nothing more to hear; the text is the call's transcript."""
+
+
+class PhoneCall:
+    """One call. ``sid`` is Twilio's; times are seconds of ours, but for those in ``log``."""
+
+    def __init__(self, server: ServerThread, line: Line) -> None:
+        self._server, self._line = server, line
+        self._heard = 0
+        self.sid, self.from_, self.to = line.call.sid, line.call.from_, line.call.to
+
+    def hears(self, timeout: float = 5.0) -> str:
+        """The next thing said to the person: words, ``[play URL]`` or ``[play digits …]``; pauses are left out.
+
+        Raises CallEnded, or TimeoutError with the transcript.
+        """
+        heard, index = self._line.heard, self._heard
+        self._wait(lambda: len(heard) > index or self._line.call.ended, timeout, "to hear something")
+        if len(heard) == index:
+            raise CallEnded(self.transcript)
+        self._heard += 1
+        return heard[index]
+
+    def say(self, words: str, confidence: float = 0.95) -> None:
+        """Speak: to the Gather or Record that runs or comes next, interrupting its prompts if it lets people do so.
+
+        Raises CallEnded.
+        """
+        self._act(lambda: self._line.say(words, confidence))
+
+    def press(self, keys: str) -> None:
+        """Press keys, as ``say`` speaks. Raises CallEnded, and ValueError for what is not on a phone."""
+        self._act(lambda: self._line.press(keys))
+
+    def silence(self) -> None:
+        """Say nothing: ends the waiting of the Gather or Record that runs or comes next, once its prompts are over."""
+        self._do(self._line.silence)
+
+    def hang_up(self) -> None:
+        """End the call; does nothing when it has ended."""
+        self._do(self._line.hang_up)
+
+    def wait_until_ended(self, timeout: float = 5.0) -> str:
+        """The status that the call ended with. Raises TimeoutError with the transcript."""
+        self._wait(lambda: self._line.call.ended, timeout, "for the end of the call")
+        return self.status
+
+    @property
+    def status(self) -> str:
+        """The call's status now."""
+        return self._do(lambda: self._line.call.status)
+
+    @property
+    def log(self) -> list[tuple[float, str, str]]:
+        """(seconds of the call, ``call``, ``twilio``, ``person`` or ``partner``, what) in order."""
+        return self._do(lambda: list(self._line.log))
+
+    @property
+    def transcript(self) -> str:
+        """The log as text, one line each."""
+        return "\n".join(f"{seconds:7.1f}  {who:8} {what}" for seconds, who, what in self.log)
+
+    @property
+    def twiml(self) -> list[str]:
+        """The documents that Twilio received, in order, as they came."""
+        return self._do(lambda: list(self._line.documents))
+
+    def _wait(self, is_so: Callable[[], bool], timeout: float, what: str) -> None:
+        if not self._server.run(lambda: self._line.changes.wait_until(is_so, timeout)):
+            raise TimeoutError(f"waited {timeout} s {what}:\n{self.transcript}")
+
+    def _act(self, action: Callable[[], None]) -> None:
+        def unless_ended() -> bool:
+            if not self._line.call.ended:
+                action()
+            return self._line.call.ended
+
+        if self._do(unless_ended):
+            raise CallEnded(self.transcript)
+
+    def _do(self, action: Callable[[], T]) -> T:
+        async def done() -> T:
+            return action()
+
+        return self._server.run(done)

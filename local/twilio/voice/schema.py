@@ -1,0 +1,52 @@
+"""The verbs and nouns of voice, with their attributes: names as in the helper library 9.13.0."""
+
+from dataclasses import dataclass
+
+# Verbs that Twilio has and the stand-in has not. What it plays one day moves to SCHEMA and into `verbs`.
+NOT_PLAYED = frozenset({"Connect", "Echo", "Enqueue", "Pay", "Prompt", "Queue", "Refer", "Sms", "Start", "Stop"})
+
+
+@dataclass(frozen=True)
+class Element:
+    """``any_children`` where SSML may stand."""
+
+    attributes: frozenset[str] = frozenset()
+    children: frozenset[str] = frozenset()
+    any_children: bool = False
+
+
+def _element(attributes: str = "", children: str = "", *, any_children: bool = False) -> Element:
+    return Element(frozenset(attributes.split()), frozenset(children.split()), any_children)
+
+
+SCHEMA: dict[str, Element] = {
+    "Say": _element("voice loop language", any_children=True),
+    "Play": _element("loop digits"),
+    "Pause": _element("length"),
+    "Gather": _element(
+        "input action method timeout speechTimeout maxSpeechTime profanityFilter finishOnKey numDigits"
+        " partialResultCallback partialResultCallbackMethod language hints bargeIn debug actionOnEmptyResult speechModel"
+        " enhanced dtmfDetection",
+        "Say Play Pause",
+    ),
+    "Redirect": _element("method"),
+    "Reject": _element("reason", "Parameter"),
+    "Hangup": _element("", "Parameter"),
+    "Leave": _element(),
+    "Record": _element(
+        "action method timeout finishOnKey maxLength playBeep trim recordingStatusCallback recordingStatusCallbackMethod"
+        " recordingStatusCallbackEvent transcribe transcribeCallback recordingTrack"
+    ),
+    "Dial": _element(
+        "action method timeout hangupOnStar timeLimit callerId record trim recordingStatusCallback"
+        " recordingStatusCallbackMethod recordingStatusCallbackEvent answerOnBridge ringTone recordingTrack sequential"
+        " referUrl referMethod events",
+        "Number Client Sip Conference Queue Sim Application",
+    ),
+    "Number": _element(
+        "sendDigits url method statusCallbackEvent statusCallback statusCallbackMethod byoc machineDetection"
+        " amdStatusCallbackMethod amdStatusCallback machineDetectionTimeout machineDetectionSpeechThreshold"
+        " machineDetectionSpeechEndThreshold machineDetectionSilenceTimeout"
+    ),
+}
+NESTED_ONLY = frozenset({"Number"})
