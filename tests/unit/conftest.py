@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 import yaml
+from hypothesis import settings
 from moto import mock_aws
 
 from tests.unit.fakes import FakeClock, FakeWorld, LambdaContext, World
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 _OF_A_TABLE = ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes", "BillingMode")
+
+# Examples add up from run to run; a busy machine is no failure.
+settings.register_profile("unit", max_examples=50, deadline=None)
+settings.load_profile("unit")
 
 
 class _Template(yaml.SafeLoader):
@@ -91,15 +96,18 @@ def dynamodb() -> Iterator[DynamoDBClient]:
 
 
 @pytest.fixture
-def new_table(dynamodb: DynamoDBClient) -> Callable[[str], str]:
+def new_table(dynamodb: DynamoDBClient) -> Iterator[Callable[[str], str]]:
     """Make a fresh table as the template has it, and give its name."""
+    made: list[str] = []
 
     def make(logical_name: str) -> str:
-        name = f"{logical_name}-{uuid.uuid4().hex}"
-        dynamodb.create_table(TableName=name, **deployed_tables()[logical_name])
-        return name
+        made.append(f"{logical_name}-{uuid.uuid4().hex}")
+        dynamodb.create_table(TableName=made[-1], **deployed_tables()[logical_name])
+        return made[-1]
 
-    return make
+    yield make
+    for name in made:  # moto copies every table there is at each transaction
+        dynamodb.delete_table(TableName=name)
 
 
 @pytest.fixture

@@ -217,7 +217,7 @@ def imported_at_cold_start(*functions: str) -> set[str]:
 
 
 def test_the_webhooks_and_the_relay_start_without_what_only_sending_needs() -> None:
-    heavy = {"twilio.rest", "twilio.twiml", "pydantic", "phonenumbers", "markdown_it", "requests"}
+    heavy = {"twilio.rest", "twilio.twiml", "pydantic", "phonenumbers", "markdown_it", "regex", "requests"}
 
     imported = imported_at_cold_start("sms_webhook", "status_webhook", "event_relay")
 

@@ -56,3 +56,13 @@ def test_no_value_is_in_the_message(monkeypatch: pytest.MonkeyPatch) -> None:
         config.read(config.Relay)
 
     assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("written", ["", "a year", "-1", "1.5", "\u0663"])
+def test_what_is_no_number_is_reported_with_the_variables_name(written: str) -> None:
+    with pytest.raises(Misconfigured, match="RETENTION_DAYS"):
+        config.number(written, "RETENTION_DAYS")
+
+
+def test_a_number_is_read() -> None:
+    assert config.number("365", "RETENTION_DAYS") == 365

@@ -1,15 +1,13 @@
-"""What only the table does; the rest is in `test_conversations_contract`."""
+"""What only the table does: what it keeps, and for how long. The rest is in `test_conversations_contract`."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.unit.fakes import END_OF_TIME
 from tests.unit.test_adapters import CHANGE, ENTRY, EVENT, OURS, PART, RECEIPT, THEIRS
 from twilio_plugin.adapters.conversations import ConversationsTable
 from twilio_plugin.adapters.dynamodb import DynamoDB, plain
@@ -75,51 +73,3 @@ def test_a_message_found_late_expires_with_its_time(dynamodb: DynamoDBClient, ne
     tables.sends.record_sent(PART, RECEIPT, ENTRY, EVENT)
 
     assert tables.items()["message|SM1 MESSAGE"]["ttl"] == epoch(NOW, days=30)
-
-
-def test_only_what_has_no_outcome_is_in_the_index_of_unsettled_sends(
-    dynamodb: DynamoDBClient, new_table: Callable[[str], str]
-) -> None:
-    tables = Tables(dynamodb, new_table, 30)
-    tables.sends.claim(PART)
-    assert "unsettled" in tables.items()["send|key PART#0001"]
-
-    tables.sends.record_sent(PART, RECEIPT, ENTRY, EVENT)
-
-    assert "unsettled" not in tables.items()["send|key PART#0001"]
-
-
-def test_a_claim_that_boto3_repeats_because_its_answer_was_lost_is_still_ours(
-    dynamodb: DynamoDBClient, new_table: Callable[[str], str]
-) -> None:
-    class TwiceTold:
-        """What boto3's own retry does: the first put was taken, its answer never came."""
-
-        def __getattr__(self, name: str) -> Any:
-            def put(**arguments: Any) -> Any:
-                dynamodb.put_item(**arguments)
-                return dynamodb.put_item(**arguments)
-
-            return put if name == "put_item" else getattr(dynamodb, name)
-
-    client: Any = TwiceTold()
-
-    assert Tables(client, new_table, 30).sends.claim(PART) is None
-
-
-def test_an_event_waits_in_the_outbox_as_readable_json(dynamodb: DynamoDBClient, new_table: Callable[[str], str]) -> None:
-    tables = Tables(dynamodb, new_table, 30)
-    fill(tables)
-
-    (announcement,) = tables.outbox.leftovers(before=END_OF_TIME)
-
-    assert json.loads(announcement.detail)["event_id"] == announcement.event_id == EVENT.event_id
-    assert " " not in announcement.detail
-
-
-def test_the_time_of_a_leftover_is_compared_as_time(dynamodb: DynamoDBClient, new_table: Callable[[str], str]) -> None:
-    tables = Tables(dynamodb, new_table, 30)
-    fill(tables)
-
-    assert not list(tables.outbox.leftovers(before=datetime(2026, 11, 22, 8, 0, tzinfo=UTC)))
-    assert list(tables.outbox.leftovers(before=datetime(2026, 11, 22, 8, 0, tzinfo=UTC) + timedelta(milliseconds=1)))

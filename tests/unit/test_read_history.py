@@ -95,11 +95,11 @@ def test_texts_of_both_sides_are_joined_with_what_became_of_ours(world: World) -
     ]
 
 
-def test_stop_is_in_the_text_and_not_in_the_turns(world: World) -> None:
-    hear(world, 1, "Hello")
-    hear(world, 2, "STOP")
+def test_stop_is_in_the_text_and_not_in_the_turns(fake_world: World) -> None:
+    hear(fake_world, 1, "Hello")
+    hear(fake_world, 2, "STOP")
 
-    page = read(world)
+    page = read(fake_world)
 
     assert page.messages[1].opt_out_type == "STOP"
     assert page.text.endswith("User: STOP (STOP)")
@@ -133,13 +133,13 @@ def test_a_number_is_found_however_it_is_written(fake_world: World, written: str
     assert len(read(fake_world, phone_number=written, our_number="415-555-0100").messages) == 1
 
 
-def test_our_other_number_and_short_codes_have_conversations_of_their_own(world: World) -> None:
-    hear(world, 1, to="+14155550199")
-    hear(world, 2, sender="74454")
+def test_our_other_number_and_short_codes_have_conversations_of_their_own(fake_world: World) -> None:
+    hear(fake_world, 1, to="+14155550199")
+    hear(fake_world, 2, sender="74454")
 
-    assert [one.message_sid for one in read(world, our_number="+14155550199").messages] == ["SM0001"]
-    assert [one.message_sid for one in read(world, phone_number="74454").messages] == ["SM0002"]
-    assert read(world).messages == []
+    assert [one.message_sid for one in read(fake_world, our_number="+14155550199").messages] == ["SM0001"]
+    assert [one.message_sid for one in read(fake_world, phone_number="74454").messages] == ["SM0002"]
+    assert read(fake_world).messages == []
 
 
 @pytest.mark.parametrize(
@@ -150,11 +150,11 @@ def test_our_other_number_and_short_codes_have_conversations_of_their_own(world:
         {"phone_number": f"whatsapp:{THEIRS}", "channel": "whatsapp", "our_number": f"whatsapp:{OURS}"},
     ],
 )
-def test_a_channel_may_be_named_in_front_or_beside(world: World, request_: dict[str, Any]) -> None:
-    hear(world, 1, sender=f"whatsapp:{THEIRS}", to=f"whatsapp:{OURS}")
+def test_a_channel_may_be_named_in_front_or_beside(fake_world: World, request_: dict[str, Any]) -> None:
+    hear(fake_world, 1, sender=f"whatsapp:{THEIRS}", to=f"whatsapp:{OURS}")
 
-    assert len(read(world, **request_).messages) == 1
-    assert read(world).messages == []
+    assert len(read(fake_world, **request_).messages) == 1
+    assert read(fake_world).messages == []
 
 
 def test_channels_that_contradict_each_other_are_refused(fake_world: World) -> None:

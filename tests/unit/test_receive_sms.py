@@ -81,10 +81,10 @@ def test_an_mms_is_stored_and_announced_with_its_media(world: World) -> None:
     assert (entry.kind, entry.body, entry.media[0].url) == ("mms", "", "https://api.twilio.com/0")
 
 
-def test_a_text_on_whatsapp_is_a_conversation_of_its_own(world: World) -> None:
-    receive(world, "SM1", "Hello", From="whatsapp:+14155550123", To="whatsapp:+14155550100")
+def test_a_text_on_whatsapp_is_a_conversation_of_its_own(fake_world: World) -> None:
+    receive(fake_world, "SM1", "Hello", From="whatsapp:+14155550123", To="whatsapp:+14155550100")
 
-    (event,) = announced(world)
+    (event,) = announced(fake_world)
     assert event["channel"] == "whatsapp"
     assert event["conversation_id"] == "whatsapp|+14155550100|+14155550123"
     assert (event["from"], event["to"]) == ("whatsapp:+14155550123", "whatsapp:+14155550100")
@@ -121,14 +121,14 @@ def test_stop_closes_the_ledger_and_is_announced_as_both(world: World) -> None:
     assert world.history.page(PAIR, limit=1, before=None).entries[0].opt_out_type == "STOP"
 
 
-def test_a_second_stop_is_a_text_and_no_change(world: World) -> None:
-    receive(world, "SM1", "STOP")
-    announced(world)
-    receive(world, "SM2", "STOP")
+def test_a_second_stop_is_a_text_and_no_change(fake_world: World) -> None:
+    receive(fake_world, "SM1", "STOP")
+    announced(fake_world)
+    receive(fake_world, "SM2", "STOP")
 
-    (event,) = announced(world)
+    (event,) = announced(fake_world)
     assert (event["detail_type"], event["opt_out_type"]) == ("SMS_RECEIVED", "STOP")
-    assert state(world) == "opted_out"
+    assert state(fake_world) == "opted_out"
 
 
 def test_a_replayed_stop_after_a_start_does_not_close_the_ledger_again(world: World) -> None:
@@ -139,63 +139,63 @@ def test_a_replayed_stop_after_a_start_does_not_close_the_ledger_again(world: Wo
     assert state(world) == "opted_in"
 
 
-def test_start_reopens_the_ledger(world: World) -> None:
-    receive(world, "SM1", "STOP")
-    announced(world)
-    receive(world, "SM2", "start")
+def test_start_reopens_the_ledger(fake_world: World) -> None:
+    receive(fake_world, "SM1", "STOP")
+    announced(fake_world)
+    receive(fake_world, "SM2", "start")
 
-    assert sorted(types(world)) == ["OPT_OUT_CHANGED", "SMS_RECEIVED"]
-    assert state(world) == "opted_in"
+    assert sorted(types(fake_world)) == ["OPT_OUT_CHANGED", "SMS_RECEIVED"]
+    assert state(fake_world) == "opted_in"
 
 
-def test_start_from_who_never_stopped_is_a_text_and_no_change(world: World) -> None:
-    receive(world, "SM1", "START")
+def test_start_from_who_never_stopped_is_a_text_and_no_change(fake_world: World) -> None:
+    receive(fake_world, "SM1", "START")
 
-    (event,) = announced(world)
+    (event,) = announced(fake_world)
     assert (event["detail_type"], event["opt_out_type"]) == ("SMS_RECEIVED", "START")
 
 
 @pytest.mark.parametrize("stopped", [True, False])
-def test_help_is_marked_and_changes_nothing(world: World, stopped: bool) -> None:
+def test_help_is_marked_and_changes_nothing(fake_world: World, stopped: bool) -> None:
     if stopped:
-        receive(world, "SM1", "STOP")
-    before = state(world)
-    announced(world)
-    receive(world, "SM2", "Help")
+        receive(fake_world, "SM1", "STOP")
+    before = state(fake_world)
+    announced(fake_world)
+    receive(fake_world, "SM2", "Help")
 
-    (event,) = announced(world)
+    (event,) = announced(fake_world)
     assert event["opt_out_type"] == "HELP"
-    assert state(world) == before
+    assert state(fake_world) == before
 
 
-def test_yes_is_an_answer_to_the_agent(world: World) -> None:
-    receive(world, "SM1", "YES")
+def test_yes_is_an_answer_to_the_agent(fake_world: World) -> None:
+    receive(fake_world, "SM1", "YES")
 
-    (event,) = announced(world)
+    (event,) = announced(fake_world)
     assert "opt_out_type" not in event
-    assert state(world) == "opted_in"
+    assert state(fake_world) == "opted_in"
 
 
-def test_yes_after_a_stop_reopens(world: World) -> None:
-    receive(world, "SM1", "STOP")
-    announced(world)
-    receive(world, "SM2", "Yes")
+def test_yes_after_a_stop_reopens(fake_world: World) -> None:
+    receive(fake_world, "SM1", "STOP")
+    announced(fake_world)
+    receive(fake_world, "SM2", "Yes")
 
-    events = announced(world)
+    events = announced(fake_world)
     assert {event["detail_type"] for event in events} == {"SMS_RECEIVED", "OPT_OUT_CHANGED"}
     assert [event["opt_out_type"] for event in events if event["detail_type"] == "SMS_RECEIVED"] == ["START"]
-    assert state(world) == "opted_in"
+    assert state(fake_world) == "opted_in"
 
 
-def test_what_advanced_opt_out_says_counts_and_not_the_words(world: World) -> None:
-    receive(world, "SM1", "leave me alone", OptOutType="STOP")
-    assert state(world) == "opted_out"
+def test_what_advanced_opt_out_says_counts_and_not_the_words(fake_world: World) -> None:
+    receive(fake_world, "SM1", "leave me alone", OptOutType="STOP")
+    assert state(fake_world) == "opted_out"
 
-    receive(world, "SM2", "STOP", OptOutType="HELP")
-    assert state(world) == "opted_out"
+    receive(fake_world, "SM2", "STOP", OptOutType="HELP")
+    assert state(fake_world) == "opted_out"
 
-    receive(world, "SM3", "come back", OptOutType="START")
-    assert state(world) == "opted_in"
+    receive(fake_world, "SM3", "come back", OptOutType="START")
+    assert state(fake_world) == "opted_in"
 
 
 def test_a_sentence_with_stop_in_it_goes_to_the_agent_without_a_look_at_the_ledger(fake_world: FakeWorld) -> None:

@@ -100,17 +100,17 @@ def leave_events(operator: Operator, count: int) -> None:
         operator.world.sends.record_sent(part, receipt, sent_entry(part, receipt, now), sent_event(part, receipt, now))
 
 
-def test_a_run_with_nothing_to_do_does_nothing(operator: Operator) -> None:
-    assert operator.run() == NOTHING
-    assert operator.bus.published == []
+def test_a_run_with_nothing_to_do_does_nothing(fake_operator: Operator) -> None:
+    assert fake_operator.run() == NOTHING
+    assert fake_operator.bus.published == []
 
 
 def test_events_that_the_relay_left_are_published_and_deleted(operator: Operator) -> None:
-    leave_events(operator, 23)
+    leave_events(operator, 12)
     operator.world.clock.advance(minutes=3)
 
-    assert operator.run() == dataclasses.replace(NOTHING, republished=23)
-    assert {one.event_id for one in operator.bus.published} == {f"SMS_SENT#SM{number}" for number in range(23)}
+    assert operator.run() == dataclasses.replace(NOTHING, republished=12)
+    assert {one.event_id for one in operator.bus.published} == {f"SMS_SENT#SM{number}" for number in range(12)}
     assert operator.announced() == []
     assert operator.run() == NOTHING
 
@@ -187,12 +187,12 @@ def test_the_found_text_stands_in_the_history_where_it_was_sent(fake_operator: O
     assert before < entry.occurred_at < after_it
 
 
-def test_an_identical_text_of_another_send_is_not_taken_for_the_lost_one(operator: Operator) -> None:
-    operator.lose(PART)
-    operator.callback("SM1", OTHER)
-    operator.texting.listed = [at_twilio("SM1", PART.body)]
+def test_an_identical_text_of_another_send_is_not_taken_for_the_lost_one(fake_operator: Operator) -> None:
+    fake_operator.lose(PART)
+    fake_operator.callback("SM1", OTHER)
+    fake_operator.texting.listed = [at_twilio("SM1", PART.body)]
 
-    assert operator.run() == dataclasses.replace(NOTHING, still_unknown=1)
+    assert fake_operator.run() == dataclasses.replace(NOTHING, still_unknown=1)
 
 
 def test_another_part_of_the_same_send_is_not_taken_for_the_lost_one(fake_operator: Operator) -> None:
@@ -204,11 +204,11 @@ def test_another_part_of_the_same_send_is_not_taken_for_the_lost_one(fake_operat
     assert fake_operator.run() == dataclasses.replace(NOTHING, still_unknown=1)
 
 
-def test_two_lost_sends_of_one_text_are_not_found_in_the_same_message(operator: Operator) -> None:
-    operator.lose(PART, OTHER, minutes=20)
-    operator.texting.listed = [at_twilio("SM1", PART.body)]
+def test_two_lost_sends_of_one_text_are_not_found_in_the_same_message(fake_operator: Operator) -> None:
+    fake_operator.lose(PART, OTHER, minutes=20)
+    fake_operator.texting.listed = [at_twilio("SM1", PART.body)]
 
-    assert operator.run() == dataclasses.replace(NOTHING, found_sent=1, found_not_sent=1)
+    assert fake_operator.run() == dataclasses.replace(NOTHING, found_sent=1, found_not_sent=1)
 
 
 def test_two_lost_sends_of_one_text_are_found_in_two_messages(operator: Operator) -> None:
@@ -265,12 +265,12 @@ def test_what_twilio_still_does_not_have_was_not_sent_and_the_key_is_free(operat
     assert operator.world.sends.claim(PART) is None
 
 
-def test_a_send_that_is_lost_again_under_its_key_is_announced_again(operator: Operator) -> None:
+def test_a_send_that_is_lost_again_under_its_key_is_announced_again(fake_operator: Operator) -> None:
     announced = []
     for _ in range(2):
-        operator.lose(PART, minutes=16)
-        operator.run()
-        announced += operator.announced()
+        fake_operator.lose(PART, minutes=16)
+        fake_operator.run()
+        announced += fake_operator.announced()
 
     first, second = announced
     assert first["event_id"] != second["event_id"]
@@ -302,12 +302,12 @@ def test_twilios_list_that_cannot_be_read_settles_nothing_and_fails_the_run(fake
     assert [part for part, _ in fake_operator.world.sends.unsettled(before=fake_operator.world.clock())] == [PART]
 
 
-def test_one_lookup_that_fails_does_not_keep_the_others_from_being_settled(operator: Operator) -> None:
+def test_one_lookup_that_fails_does_not_keep_the_others_from_being_settled(fake_operator: Operator) -> None:
     other = dataclasses.replace(PART, send_id="key 2", recipient=Address("phone", "+14155550199"))
-    operator.lose(PART, other, minutes=60)
-    operator.texting.lookup_fails_for = {str(PART.recipient)}
+    fake_operator.lose(PART, other, minutes=60)
+    fake_operator.texting.lookup_fails_for = {str(PART.recipient)}
 
     with pytest.raises(StorageUnavailable):
-        operator.run()
+        fake_operator.run()
 
-    assert [part for part, _ in operator.world.sends.unsettled(before=operator.world.clock())] == [PART]
+    assert [part for part, _ in fake_operator.world.sends.unsettled(before=fake_operator.world.clock())] == [PART]

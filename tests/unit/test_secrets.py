@@ -106,6 +106,15 @@ def test_a_second_look_reads_again_but_not_more_often_than_it_may(
     assert secret.credentials(newer_than_seconds=10).auth_tokens == ("second",)
 
 
+def test_an_outage_leaves_the_credentials_that_were_good_before(secret: TwilioSecret, stub: Stubber, clock: Monotonic) -> None:
+    holds(stub, json.dumps({"auth_token": TOKEN}))
+    secret.credentials()
+    clock.now += LIFETIME_SECONDS
+    stub.add_client_error("get_secret_value", "InternalServiceError")
+
+    assert secret.credentials().auth_tokens == (TOKEN,)
+
+
 def test_nothing_is_read_before_it_is_needed() -> None:
     def never() -> SecretsManagerClient:
         raise AssertionError("A client was made.")

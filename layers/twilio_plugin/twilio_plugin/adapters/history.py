@@ -8,6 +8,7 @@ from twilio_plugin.adapters.conversations import ENTRY, message_key
 from twilio_plugin.adapters.dynamodb import DynamoDB, Item, typed
 from twilio_plugin.domain.conversation import Entry
 from twilio_plugin.domain.message import Media
+from twilio_plugin.errors import InvalidPageToken
 from twilio_plugin.services.ports import Page
 
 
@@ -19,6 +20,8 @@ class HistoryTable:
         self._table = table
 
     def page(self, conversation_id: str, *, limit: int, before: str | None) -> Page:
+        if before is not None and not before.startswith(ENTRY):
+            raise InvalidPageToken("`next_token` is not one of ours. Pass back the one of the last answer.")
         items = self._database.query(
             TableName=self._table,
             KeyConditionExpression="conversation_id = :id AND sk BETWEEN :first AND :last",

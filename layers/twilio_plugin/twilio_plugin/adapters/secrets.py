@@ -44,9 +44,14 @@ class TwilioSecret:
         self._read_at = 0.0
 
     def credentials(self, *, newer_than_seconds: float = LIFETIME_SECONDS) -> Credentials:
-        """Raises Misconfigured for a secret of another shape, StorageUnavailable where it cannot be read."""
+        """Raises Misconfigured for a secret of another shape, StorageUnavailable where it could never be read."""
         if self._cached is None or time.monotonic() - self._read_at >= newer_than_seconds:
-            self._cached = self._read()
+            try:
+                self._cached = self._read()
+            except StorageUnavailable:
+                # Credentials that were good a while ago are better than no phone.
+                if self._cached is None:
+                    raise
             self._read_at = time.monotonic()
         return self._cached
 

@@ -55,7 +55,7 @@ class SendsTable:
         except ConditionFailed as conflict:
             earlier = conflict.existing or {}
             # boto3 repeats a put whose answer was lost: then it is our own claim that is in the way.
-            return None if earlier["claim"] == claim else _earlier(earlier, part, now)
+            return None if earlier.get("claim") == claim else _earlier(earlier, part, now)
         return None
 
     def release(self, part: Part) -> None:

@@ -9,7 +9,8 @@ import logging
 import random
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
+from itertools import takewhile
 from typing import Any
 from urllib.parse import urlencode
 
@@ -31,6 +32,7 @@ from twilio_plugin.errors import SendOutcomeUnknown, StorageUnavailable, TwilioR
 
 TWILIO_API = "https://api.twilio.com"
 TIMEOUT_SECONDS = 10.0
+IDLE_SECONDS = 30.0
 _TRIES = 4
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
@@ -78,12 +80,11 @@ class TwilioTexting:
 
     def sent(self, part: Part, *, since: datetime) -> list[TwilioMessage]:
         client = self._client()
-        day = since.date().isoformat()
         try:
-            listed = client.messages.list(to=str(part.recipient), from_=str(part.sender), date_sent_after=day)
-            messages = [message for message in listed if (message.date_created or datetime.now(UTC)) >= since]
-            messages.sort(key=lambda message: message.date_created or since)
-            return [TwilioMessage(_receipt(one), one.body or "", int(one.num_media or 0)) for one in messages]
+            # Newest first, and not asked for by DateSent, which a message still in Twilio's queue does not have.
+            newest = client.messages.stream(to=str(part.recipient), from_=str(part.sender))
+            recent = list(takewhile(lambda message: (message.date_created or since) >= since, newest))
+            return [TwilioMessage(_receipt(one), one.body or "", int(one.num_media or 0)) for one in reversed(recent)]
         except _FAILURES as error:
             raise StorageUnavailable(f"Twilio's message list cannot be read: {_kind(error)}.") from error
 
@@ -114,8 +115,14 @@ class _HttpClient(TwilioHttpClient):  # type: ignore[misc]
         logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)  # below, it logs URLs with numbers in them
         super().__init__(timeout=TIMEOUT_SECONDS, logger=silent)
         self._api_base_url = api_base_url.rstrip("/")
+        self._used_at = 0.0
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
+        # Lambda freezes between invocations, and the other side gives up meanwhile: a request on such a connection would be
+        # one whose outcome nobody knows. By the wall clock, because the other one may stand still too.
+        if time.time() - self._used_at > IDLE_SECONDS:
+            self.session.close()
+        self._used_at = time.time()
         return super().request(method, url.replace(TWILIO_API, self._api_base_url, 1), *args, **kwargs)
 
 

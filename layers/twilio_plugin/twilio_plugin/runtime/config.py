@@ -80,3 +80,10 @@ def read(kind: type[Config]) -> Config:
     if missing:
         raise Misconfigured(f"Environment variables are missing or empty: {', '.join(missing)}.")
     return kind(**{name: os.environ[name.upper()] for name in names})
+
+
+def number(written: str, name: str) -> int:
+    """A variable that is a whole number. Raises Misconfigured, naming it."""
+    if not (written.isascii() and written.isdigit()):
+        raise Misconfigured(f"The environment variable {name} is {written[:20]!r}; a whole number was expected.")
+    return int(written)

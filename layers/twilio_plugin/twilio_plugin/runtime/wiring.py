@@ -159,7 +159,7 @@ def _tables(env: config.Webhook | config.Send | config.Reconcile) -> tuple[Outbo
     from twilio_plugin.adapters.outbox import OutboxTable
 
     outbox = OutboxTable(_dynamodb(), env.outbox_table)
-    days = int(env.retention_days)
+    days = config.number(env.retention_days, "RETENTION_DAYS")
     return outbox, ConversationsTable(_dynamodb(), env.conversations_table, outbox, retention_days=days)
 
 

@@ -12,7 +12,10 @@ OPTED_OUT = 21610
 def learn_opt_out(
     conversations: Conversations, *, sender: Address, recipient: Address, account_sid: str, learnt_from: str, now: str
 ) -> None:
-    """Close the pair and announce it, unless the ledger knows. ``learnt_from`` is a message SID or a send id."""
+    """Close the pair and announce it, unless the ledger knows.
+
+    ``learnt_from`` tells one time from another in the event's id: a message SID, or a send and its time.
+    """
     pair = conversation_id(ours=sender, theirs=recipient)
     if conversations.contact_state(pair) == "opted_out":
         return

@@ -99,13 +99,15 @@ def _hand_over(part: Part, by: Sender) -> Receipt:
 
 
 def _learn_opt_out(part: Part, by: Sender) -> None:
+    now = iso(by.clock())
     learn_opt_out(
         by.conversations,
         sender=part.sender,
         recipient=part.recipient,
         account_sid=by.account_sid,
-        learnt_from=part.send_id,
-        now=iso(by.clock()),
+        # With the time: a key may be refused, reopened by START, and refused again.
+        learnt_from=f"{part.send_id}#{now}",
+        now=now,
     )
 
 
