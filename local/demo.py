@@ -38,6 +38,8 @@ class Demo:
             self.a_forged_webhook,
             self.stop_and_start,
             self.the_history,
+            self.a_call_in,
+            self.a_call_out,
         ]
         surprises = 0
         for number, step in enumerate(steps, start=1):
@@ -117,6 +119,28 @@ class Demo:
         roles = [turn["role"] for turn in history["turns"]]
         _detail(f"turns for a model: {', '.join(roles)}")
         _expect(roles == ["user", "assistant"] * 2, "two turns of each side, alternating")
+
+    def a_call_in(self) -> None:
+        caller = self._twilio.call_in(ADA)
+        _say("Ada hears", caller.hears(30))
+        self._event("CALL_RECEIVED", call_sid=caller.sid)
+        self._stack.invoke("control-call", {"call_sid": caller.sid, "action": "update", "say": "Hello Ada, how can I help?"})
+        heard = caller.hears(30)
+        _say("Ada hears", heard)
+        _expect(heard == "Hello Ada, how can I help?", "the agent's words in Ada's ear")
+        _detail(self._stack.invoke("call-state", {})["text"].replace("\n", "\n     "))
+        caller.hang_up()
+        self._event("CALL_ENDED", call_sid=caller.sid)
+
+    def a_call_out(self) -> None:
+        made = self._stack.invoke("make-call", {"to": ADA, "say": "Your table is ready."})
+        _detail(f"make-call → {made['call_sid']} {made['status']}")
+        callee = self._twilio.wait_for_call(ADA, timeout=30)
+        heard = callee.hears(30)
+        _say("Ada hears", heard)
+        _expect(heard == "Your table is ready.", "the words in Ada's ear")
+        callee.wait_until_ended(30)
+        self._event("CALL_ENDED", call_sid=made["call_sid"])
 
     def _event(self, detail_type: str, **detail: Any) -> Any:
         event = self._bus.wait_for(is_event(detail_type, **detail))

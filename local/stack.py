@@ -64,11 +64,14 @@ class LocalStack:
         port: int = 0,
         folder: Path = ROOT / ".local",
         say: Callable[[str], None] = print,
+        time_scale: float = 1.0,
     ) -> None:
+        """`time_scale`: how many seconds a second of a call lasts."""
         self.account = account or TwilioAccount.made_up()
         self.outputs: dict[str, str] = {}
         self.folder = folder
         self._say = say
+        self._time_scale = time_scale
         self._port = port
         self._open = ExitStack()
         self.engine = Engine(folder / "engine.log")
@@ -81,7 +84,10 @@ class LocalStack:
                 starting.enter_context(self.engine)
             self.front = starting.enter_context(Front(self._port, self.engine.url))
             if not self.account.webhook_url:
-                standin = TwilioStandIn(self.account.account_sid, self.account.auth_token, [self.account.phone_number])
+                account = self.account
+                standin = TwilioStandIn(
+                    account.account_sid, account.auth_token, [account.phone_number], time_scale=self._time_scale
+                )
                 self.twilio = starting.enter_context(standin)
             self._open = starting.pop_all()
         return self
@@ -111,6 +117,9 @@ class LocalStack:
             self.front.pass_to(self._api_id(stack_name))
             if self.twilio:
                 self.twilio.sms_url = f"{self.webhook_url}/sms{RETRIES}"
+                self.twilio.voice_url = f"{self.webhook_url}/voice{RETRIES}"
+                self.twilio.voice_fallback_url = f"{self.webhook_url}/voice/fallback"
+                self.twilio.status_url = f"{self.webhook_url}/status{RETRIES}"
         return outputs
 
     def deploy_example(self, name: str, plugin_stack: str = STACK_NAME) -> None:

@@ -12,6 +12,10 @@ from twilio.request_validator import RequestValidator
 from twilio_plugin.adapters.outbox import row
 from twilio_plugin.domain.events import (
     SOURCE,
+    CallEnded,
+    CallReceived,
+    CallStarted,
+    CallStatusChanged,
     Event,
     OptOutChanged,
     SmsFailed,
@@ -29,6 +33,7 @@ WEBHOOK_URL = "https://phone.example.com/webhooks/twilio"
 OURS, THEIRS = "+15555550100", "+15555551234"
 MESSAGE = "SM0123456789abcdef0123456789abcdef"
 REPLY = "SMfedcba9876543210fedcba9876543210"
+CALL = "CA0123456789abcdef0123456789abcdef"
 PICTURE = f"https://api.twilio.com/2010-04-01/Accounts/{ACCOUNT}/Messages/MM0/Media/ME0"
 NOW = "2026-11-22T08:13:41.123Z"
 
@@ -38,6 +43,7 @@ _ENVELOPE: dict[str, Any] = {
     "conversation_id": f"phone|{OURS}|{THEIRS}",
     "channel": "phone",
 }
+_CALL: dict[str, Any] = {name: value for name, value in _ENVELOPE.items() if name != "channel"} | {"call_sid": CALL}
 _UNREGISTERED = explain(30034)
 
 EVENTS: tuple[Event, ...] = (
@@ -96,6 +102,31 @@ EVENTS: tuple[Event, ...] = (
         cause="keyword",
         message_sid=MESSAGE,
     ),
+    CallReceived(
+        **_CALL, event_id=event_id(CallReceived, CALL), from_=THEIRS, to=OURS, fields={"CallerName": "ADA", "FromCountry": "US"}
+    ),
+    CallStarted(
+        **_CALL, event_id=event_id(CallStarted, CALL), from_=OURS, to=THEIRS, status="queued", request_id="wake-up-2026-11-22"
+    ),
+    CallStatusChanged(
+        **_CALL,
+        event_id=event_id(CallStatusChanged, CALL, "in-progress"),
+        direction="outbound",
+        from_=OURS,
+        to=THEIRS,
+        status="in-progress",
+        request_id="wake-up-2026-11-22",
+    ),
+    CallEnded(
+        **_CALL,
+        event_id=event_id(CallEnded, CALL),
+        direction="outbound",
+        from_=OURS,
+        to=THEIRS,
+        status="completed",
+        duration=42,
+        request_id="wake-up-2026-11-22",
+    ),
 )
 
 
@@ -136,6 +167,13 @@ def invocations() -> dict[str, dict[str, Any]]:
         "sms_webhook/stop": _webhook("sms", _inbound(Body="Stop")),
         "status_webhook/delivered": _webhook("status", _status("delivered"), "send=SMS_RECEIVED%23SM01&part=1"),
         "status_webhook/undelivered": _webhook("status", _status("undelivered", ErrorCode="30034")),
+        "status_webhook/call_ended": _webhook("status", _call("completed", CallDuration="42"), "request=wake-up-2026-11-22"),
+        "voice_webhook/call": _webhook("voice", _call("ringing", From=THEIRS, To=OURS, Direction="inbound", CallerName="ADA")),
+        "voice_fallback/call": _webhook("voice/fallback", _call("ringing", ErrorCode="11200", Direction="inbound")),
+        "make_call/words": {"to": "(555) 555-1234", "say": "Good morning.", "idempotency_key": "wake-up-2026-11-22"},
+        "control_call/transfer": {"call_sid": CALL, "action": "transfer", "to": "(555) 555-0199"},
+        "control_call/words": {"call_sid": CALL, "action": "update", "say": "Hello Ada, how can I help?"},
+        "call_state/active": {},
         "send_sms/text": {"to": "(555) 555-1234", "body": "Dinner is ready.", "idempotency_key": "dinner-2026-11-22"},
         "send_sms/long": {
             "to": THEIRS,
@@ -179,6 +217,21 @@ def _status(status: str, **fields: str) -> dict[str, str]:
         "MessageSid": REPLY,
         "AccountSid": ACCOUNT,
         "From": OURS,
+        "ApiVersion": "2010-04-01",
+    }
+    return form | fields
+
+
+def _call(status: str, **fields: str) -> dict[str, str]:
+    form = {
+        "CallSid": CALL,
+        "AccountSid": ACCOUNT,
+        "From": OURS,
+        "To": THEIRS,
+        "Caller": OURS,
+        "Called": THEIRS,
+        "CallStatus": status,
+        "Direction": "outbound-api",
         "ApiVersion": "2010-04-01",
     }
     return form | fields

@@ -49,6 +49,7 @@ def _cases(stage: Stage) -> Iterator[Case]:
     target = Target("best_ms", "≤", TARGET_MS)
     yield Case("sms_webhook", "sms_webhook", lambda: stage.twilio.text_in(stage.person()).event(), target=target)
     yield Case("status_webhook", "status_webhook", lambda: stage.twilio.status(stage.person(), "sent").event(), target=target)
+    yield Case("voice_webhook", "voice_webhook", lambda: stage.twilio.call_in(stage.person()).event(), target=target)
     yield Case("send_sms, one part", "send_sms", lambda: {"to": stage.person(), "body": SHORT_TEXT})
     short, long = conversation(stage, 10), conversation(stage, 10_000)
     yield Case("history, 10 of 10", "conversation_history", lambda: {"phone_number": short, "limit": 10})

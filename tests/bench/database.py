@@ -55,6 +55,9 @@ def _cases(stage: Stage, invoke: Invoke) -> Iterator[tuple[str, Usage]]:
     yield "status callback", invoke("status_webhook", twilio.status(person, "delivered", message_sid=sid).event())
     yield "status callback, late", invoke("status_webhook", twilio.status(person, "sent", message_sid=sid).event())
     yield "send of three parts", invoke("send_sms", {"to": stage.person(), "body": LONG_TEXT, "chunk_limit": 160})
+    yield "call in", invoke("voice_webhook", twilio.call_in(stage.person()).event())
+    yield "call out", invoke("make_call", {"to": stage.person(), "say": SHORT_TEXT})
+    yield "active calls", invoke("call_state", {})
     for entries in (10, 10_000):
         page = {"phone_number": conversation(stage, entries), "limit": 10}
         yield f"history, 10 of {entries:,}", invoke("conversation_history", page)
@@ -71,6 +74,8 @@ def _warming_up(stage: Stage) -> Iterator[tuple[str, Payload]]:
     yield "sms_webhook", stage.twilio.text_in(stage.person()).event()
     yield "status_webhook", stage.twilio.status(stage.person(), "sent").event()
     yield "send_sms", {"to": stage.person(), "body": SHORT_TEXT}
+    yield "voice_webhook", stage.twilio.call_in(stage.person()).event()
+    yield "make_call", {"to": stage.person(), "say": SHORT_TEXT}
 
 
 @contextmanager

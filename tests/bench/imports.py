@@ -17,10 +17,13 @@ TARGET_RATIO = 1.6  # of a webhook, against boto3 and one client
 ENVIRONMENT = {
     **CREDENTIALS,
     "AWS_LAMBDA_FUNCTION_NAME": "bench",
+    "CALLS_TABLE": "calls",
     "CONVERSATIONS_TABLE": "conversations",
     "EVENT_BUS_NAME": "bus",
+    "GREETING": "Hello.",
     "OUTBOX_TABLE": "outbox",
     "PHONE_DEFAULT_REGION": "US",
+    "REPLY_TIMEOUT": "30",
     "RETENTION_DAYS": "365",
     "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
     "TWILIO_API_BASE_URL": "https://api.twilio.com",

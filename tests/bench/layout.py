@@ -14,8 +14,10 @@ from pathlib import Path
 
 from local.engine import ROOT
 
-WEBHOOKS = ("sms_webhook", "status_webhook")
-FUNCTIONS = (*WEBHOOKS, "send_sms", "send_mms", "conversation_history", "event_relay", "reconcile")
+WEBHOOKS = ("sms_webhook", "status_webhook", "voice_webhook")
+TEXTS = ("send_sms", "send_mms", "conversation_history")
+CALLS = ("make_call", "control_call", "call_state")
+FUNCTIONS = (*WEBHOOKS, *TEXTS, *CALLS, "event_relay", "reconcile")
 LAYERS = {"dependencies": "DependenciesLayer", "twilio_plugin": "PluginLayer"}
 # What Lambda's Python runtime brings: boto3 with all it needs.
 RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")

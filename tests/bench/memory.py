@@ -23,7 +23,9 @@ def measure(bench: Workbench) -> list[Table]:
     stage = bench.stage
     stage.stop_relay()
     rows = []
-    for function in FUNCTIONS:
+    # A call that is made brings callbacks, which would keep the engine busy: make_call and control_call are left out. They
+    # import what send_sms does.
+    for function in [name for name in FUNCTIONS if name not in ("make_call", "control_call")]:
         bench.say(f"Serving {REQUESTS} requests for the memory of {function}")
         done = stage.serve(bench.layout, function, _payloads(stage, function))
         target = Target("peak_mb", "<", TARGET_MB) if function in WEBHOOKS else None
@@ -41,6 +43,10 @@ def _payloads(stage: Stage, function: str) -> list[Payload]:
         return [twilio.text_in(stage.person()).event() for _ in range(count)]
     if function == "status_webhook":
         return [twilio.status(stage.person(), "delivered").event() for _ in range(count)]
+    if function == "voice_webhook":
+        return [twilio.call_in(stage.person()).event() for _ in range(count)]
+    if function == "call_state":
+        return [{}] * count
     if function == "send_sms":
         return [{"to": stage.person(), "body": SHORT_TEXT} for _ in range(count)]
     if function == "send_mms":

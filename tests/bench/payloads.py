@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -66,6 +67,20 @@ class Twilio:
         """A text of a person's, with a message SID of its own."""
         message = Message(self._account.account_sid, "inbound", person, self._account.phone_number, body, "received")
         return self._signed(f"{self._root}/sms", webhook_fields(message, {}, {}))
+
+    def call_in(self, person: str) -> Webhook:
+        """A call of a person's, with a call SID of its own."""
+        fields = {
+            "CallSid": f"CA{secrets.token_hex(16)}",
+            "AccountSid": self._account.account_sid,
+            "From": person,
+            "To": self._account.phone_number,
+            "CallStatus": "ringing",
+            "Direction": "inbound",
+            "ApiVersion": "2010-04-01",
+            "FromCountry": "US",
+        }
+        return self._signed(f"{self._root}/voice", fields)
 
     def status(self, person: str, status: str, *, message_sid: str = "", send_id: str = "send") -> Webhook:
         """A status callback of a text to a person; of a new message unless its SID is given."""

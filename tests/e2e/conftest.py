@@ -105,7 +105,7 @@ class Phone:
 @pytest.fixture(scope="session")
 def phone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phone]:
     folder: Path = tmp_path_factory.mktemp("stack")
-    with LocalStack(folder=folder) as stack:
+    with LocalStack(folder=folder, time_scale=0.3) as stack:
         stack.deploy()
         assert stack.twilio
         yield Phone(stack, stack.twilio)

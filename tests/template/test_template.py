@@ -13,8 +13,12 @@ from tests.template.conftest import ROOT
 from twilio_plugin.runtime import config
 
 CONFIGS: dict[str, Any] = {
-    "sms-webhook": config.Webhook,
-    "status-webhook": config.Webhook,
+    "sms-webhook": config.SmsWebhook,
+    "status-webhook": config.StatusWebhook,
+    "voice-webhook": config.VoiceWebhook,
+    "make-call": config.MakeCall,
+    "control-call": config.ControlCall,
+    "call-state": config.CallState,
     "send-sms": config.Send,
     "send-mms": config.Send,
     "conversation-history": config.History,
@@ -45,8 +49,9 @@ def test_a_functions_environment_is_exactly_its_config(functions: dict[str, dict
     assert set(functions[name]["Environment"]["Variables"]) == expected
 
 
-def test_every_function_has_a_config(functions: dict[str, dict[str, Any]]) -> None:
-    assert set(functions) == set(CONFIGS)
+def test_every_function_has_a_config_but_the_one_that_stands_alone(functions: dict[str, dict[str, Any]]) -> None:
+    assert set(functions) == {*CONFIGS, "voice-fallback"}
+    assert not {"Environment", "Layers"} & functions["voice-fallback"].keys()
 
 
 def test_function_names_fit_for_the_longest_stack_name(functions: dict[str, dict[str, Any]]) -> None:

@@ -18,6 +18,9 @@ import twilio.base.exceptions
 
 from tests.unit.fakes import ACCOUNT
 from twilio_plugin import adapters
+from twilio_plugin.adapters.call_requests import CallRequestsTable
+from twilio_plugin.adapters.calls import CallsTable
+from twilio_plugin.adapters.claims import Claims
 from twilio_plugin.adapters.conversations import ConversationsTable
 from twilio_plugin.adapters.dynamodb import DynamoDB
 from twilio_plugin.adapters.event_bus import EventBridgeBus
@@ -25,8 +28,11 @@ from twilio_plugin.adapters.history import HistoryTable
 from twilio_plugin.adapters.outbox import OutboxTable
 from twilio_plugin.adapters.secrets import Credentials, TwilioSecret
 from twilio_plugin.adapters.sends import SendsTable
-from twilio_plugin.adapters.twilio_rest import TwilioTexting
+from twilio_plugin.adapters.twilio_calls import TwilioCalls
+from twilio_plugin.adapters.twilio_messages import TwilioMessages
+from twilio_plugin.adapters.twilio_rest import TwilioRest
 from twilio_plugin.domain.address import Address
+from twilio_plugin.domain.call import CallRequest, CallUpdate
 from twilio_plugin.domain.conversation import Entry
 from twilio_plugin.domain.events import SmsStatusChanged
 from twilio_plugin.domain.message_status import StatusUpdate
@@ -59,6 +65,8 @@ EVENT = SmsStatusChanged(
     to="+14155550123",
     status="sent",
 )
+REQUEST = CallRequest(request_id="key", fingerprint="f", sender=OURS, recipient=THEIRS, time_limit=60, twiml="<Response/>")
+CALL = CallUpdate(call_sid="CA1", account_sid=ACCOUNT, direction="outbound", sender=OURS, recipient=THEIRS, status="ringing")
 CHANGE = LedgerChange(PART.conversation_id, "opted_in", "opted_out")
 PUT = {"Put": {"TableName": "t", "Item": {}}}
 
@@ -84,7 +92,27 @@ def on_aws(error: Exception) -> dict[str, Callable[[], Any]]:
     conversations = ConversationsTable(database, "conversations", outbox, retention_days=1)
     sends = SendsTable(database, "conversations", outbox, conversations, lambda: NOW)
     bus = EventBridgeBus(client, "bus")
+    claims = Claims(database, "conversations", lambda: NOW, kind="call")
+    calls = CallsTable(database, "calls", outbox, retention_days=1)
+    requests_ = CallRequestsTable(database, claims, "calls", calls, outbox)
     return {
+        "Claims.claim": lambda: claims.claim({"conversation_id": "send|a", "sk": "CALL"}, "f", {}),
+        "Claims.release": lambda: claims.release({"conversation_id": "send|a", "sk": "CALL"}),
+        "Claims.mark_unknown": lambda: claims.mark_unknown({"conversation_id": "send|a", "sk": "CALL"}),
+        "Claims.unsettled": lambda: list(claims.unsettled(before=NOW)),
+        "CallsReader.call": lambda: calls.call("CA1"),
+        "CallsReader.active": calls.active,
+        "CallsTable.add_received": lambda: calls.add_received(CALL, EVENT),
+        "CallsTable.apply_status": lambda: calls.apply_status(CALL, EVENT),
+        "CallsTable.unended": lambda: list(calls.unended(before=NOW)),
+        "CallsTable.no_longer_active": lambda: calls.no_longer_active("CA1"),
+        "CallRequestsTable.claim": lambda: requests_.claim(REQUEST),
+        "CallRequestsTable.release": lambda: requests_.release(REQUEST),
+        "CallRequestsTable.mark_unknown": lambda: requests_.mark_unknown(REQUEST),
+        "CallRequestsTable.record_made": lambda: requests_.record_made(REQUEST, CALL, EVENT),
+        "CallRequestsTable.record_not_made": lambda: requests_.record_not_made(REQUEST, EVENT),
+        "CallRequestsTable.unsettled": lambda: list(requests_.unsettled(before=NOW)),
+        "CallRequestsTable.requested_by": lambda: requests_.requested_by(["CA1"]),
         "DynamoDB.transact": lambda: database.transact([PUT]),
         "DynamoDB.write": lambda: database.write(PUT),
         "DynamoDB.get": lambda: database.get("t", {"a": "b"}),
@@ -113,12 +141,21 @@ def on_aws(error: Exception) -> dict[str, Callable[[], Any]]:
     }
 
 
-ON_TWILIO: dict[str, Callable[[TwilioTexting], Any]] = {
-    "TwilioTexting.send": lambda texting: texting.send(PART),
-    "TwilioTexting.sent": lambda texting: texting.sent(PART, since=NOW),
+ON_TWILIO: dict[str, Callable[[TwilioRest], Any]] = {
+    "TwilioMessages.send": lambda rest: TwilioMessages(rest, status_url="https://x/status").send(PART),
+    "TwilioMessages.sent": lambda rest: TwilioMessages(rest, status_url="https://x/status").sent(PART, since=NOW),
+    "TwilioCalls.make": lambda rest: TwilioCalls(rest, status_url="https://x/status").make(REQUEST),
+    "TwilioCalls.redirect": lambda rest: TwilioCalls(rest, status_url="https://x/status").redirect("CA1", twiml="<R/>"),
+    "TwilioCalls.end": lambda rest: TwilioCalls(rest, status_url="https://x/status").end("CA1"),
+    "TwilioCalls.fetch": lambda rest: TwilioCalls(rest, status_url="https://x/status").fetch("CA1"),
+    "TwilioCalls.made": lambda rest: TwilioCalls(rest, status_url="https://x/status").made(REQUEST, since=NOW),
+    "TwilioRest.change": lambda rest: rest.change("it", lambda client: client.messages.create(to="x", from_="y", body="z")),
+    "TwilioRest.read": lambda rest: rest.read("it", lambda client: client.messages.list(limit=1)),
 }
 # Methods that reach nothing: they only build what a transaction then writes.
-PURE = {"ConversationsTable.put_entry", "ConversationsTable.ttl", "OutboxTable.put"}
+PURE = {
+    *("CallsTable.know", "Claims.settle", "ConversationsTable.put_entry", "ConversationsTable.ttl", "OutboxTable.put"),
+}
 
 AWS_ERRORS = [
     botocore.exceptions.ClientError({"Error": {"Code": "AccessDeniedException", "Message": ""}}, "Operation"),
@@ -194,9 +231,9 @@ def test_every_failure_of_twilios_package_is_an_error_of_ours_with_its_cause(
         raise error
 
     monkeypatch.setattr(requests.Session, "send", fail)
-    texting = TwilioTexting(ACCOUNT, lambda: Credentials(("t",), None), status_url="https://x/status", pause=lambda _: None)
+    rest = TwilioRest(ACCOUNT, lambda: Credentials(("t",), None), pause=lambda _: None)
 
     with pytest.raises(PluginError) as raised:
-        ON_TWILIO[method](texting)
+        ON_TWILIO[method](rest)
 
     assert raised.value.__cause__ is error

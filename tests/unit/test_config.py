@@ -8,7 +8,7 @@ import pytest
 from twilio_plugin.errors import Misconfigured
 from twilio_plugin.runtime import config
 
-KINDS: list[Any] = [config.Webhook, config.Send, config.History, config.Relay, config.Reconcile]
+KINDS: list[Any] = list(config.Config.__constraints__)
 
 
 def variables(kind: Any) -> list[str]:

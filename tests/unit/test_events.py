@@ -54,6 +54,10 @@ def test_detail_types_are_the_ones_that_subscribers_know() -> None:
         "SMS_STATUS_CHANGED",
         "SMS_FAILED",
         "OPT_OUT_CHANGED",
+        "CALL_RECEIVED",
+        "CALL_STARTED",
+        "CALL_STATUS_CHANGED",
+        "CALL_ENDED",
     ]
 
 

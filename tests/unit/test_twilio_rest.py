@@ -1,4 +1,4 @@
-"""`TwilioTexting` against a real HTTP server on the loopback, which answers as a script says."""
+"""`TwilioMessages` against a real HTTP server on the loopback, which answers as a script says."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ import pytest
 
 from tests.unit.fakes import ACCOUNT
 from twilio_plugin.adapters.secrets import Credentials
-from twilio_plugin.adapters.twilio_rest import IDLE_SECONDS, TwilioTexting
+from twilio_plugin.adapters.twilio_messages import TwilioMessages
+from twilio_plugin.adapters.twilio_rest import IDLE_SECONDS, TwilioRest
 from twilio_plugin.domain.address import Address
 from twilio_plugin.domain.outbound import Part, Receipt
 from twilio_plugin.errors import PluginError, SendOutcomeUnknown, StorageUnavailable, TwilioRejected, TwilioUnavailable
@@ -135,7 +136,7 @@ def twilio(_http: ThreadingHTTPServer) -> Server:
 
 @dataclass
 class Caller:
-    texting: TwilioTexting
+    texting: TwilioMessages
     pauses: list[float]
 
 
@@ -145,23 +146,20 @@ Calls = Callable[..., Caller]
 @pytest.fixture
 def calls(twilio: Server) -> Iterator[Calls]:
     """Make a client of the server; its pauses are noted, not slept."""
-    made: list[TwilioTexting] = []
+    made: list[TwilioMessages] = []
 
     def make(url: str = "", api_key: tuple[str, str] | None = None) -> Caller:
         pauses: list[float] = []
-        texting = TwilioTexting(
-            ACCOUNT,
-            lambda: Credentials(("token",), api_key),
-            status_url=STATUS_URL,
-            api_base_url=url or twilio.url,
-            pause=pauses.append,
+        rest = TwilioRest(
+            ACCOUNT, lambda: Credentials(("token",), api_key), api_base_url=url or twilio.url, pause=pauses.append
         )
+        texting = TwilioMessages(rest, status_url=STATUS_URL)
         made.append(texting)
         return Caller(texting, pauses)
 
     yield make
     for texting in made:
-        texting._http.session.close()
+        texting._twilio._http.session.close()
 
 
 def accepted(sid: str = "SM1", **fields: Any) -> Answer:
@@ -377,7 +375,7 @@ def test_a_connection_is_kept_for_the_next_part(twilio: Server, calls: Calls) ->
     ports = set()
     for _ in range(3):
         caller.texting.send(PART)
-        (pool,) = caller.texting._http.session.get_adapter(twilio.url).poolmanager.pools._container.values()
+        (pool,) = caller.texting._twilio._http.session.get_adapter(twilio.url).poolmanager.pools._container.values()
         ports.add(pool.num_connections)
 
     assert ports == {1}

@@ -53,6 +53,7 @@ def stack(dynamodb: DynamoDBClient, new_table: Callable[[str], str], monkeypatch
     boto3.client("secretsmanager").create_secret(Name=stack.secret, SecretString='{"auth_token": "first"}')
     boto3.client("events").create_event_bus(Name=bus)
     for name, value in {
+        "CALLS_TABLE": new_table("CallsTable"),
         "CONVERSATIONS_TABLE": stack.conversations,
         "EVENT_BUS_NAME": bus,
         "OUTBOX_TABLE": stack.outbox,
@@ -154,7 +155,13 @@ def test_the_sending_functions_hold_callers_to_their_contract(stack: Stack, cont
 
 
 def test_reconciling_nothing_says_so(stack: Stack, context: LambdaContext) -> None:
-    assert wiring.reconcile()({}, context) == {"republished": 0, "found_sent": 0, "found_not_sent": 0, "still_unknown": 0}
+    assert wiring.reconcile()({}, context) == {
+        "republished": 0,
+        "found_sent": 0,
+        "found_not_sent": 0,
+        "still_unknown": 0,
+        "calls": {"found_made": 0, "found_not_made": 0, "still_unknown": 0, "ended": 0},
+    }
 
 
 @pytest.mark.parametrize("name", ["sms_webhook", "status_webhook", "send_sms", "send_mms", "event_relay", "reconcile"])

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from twilio_plugin.domain.address import Channel
+from twilio_plugin.domain.call import CallDirection
 from twilio_plugin.domain.segments import MAX_BODY, MIN_LIMIT, Encoding
 
 
@@ -68,6 +69,100 @@ class SendResult(BaseModel):
     to: str
     from_: Annotated[str, Field(alias="from")]
     messages: list[SentMessage]
+
+
+_Words = Annotated[str | None, Field(min_length=1, max_length=3000)]
+_Document = Annotated[str | None, Field(min_length=1, max_length=4000)]
+_Url = Annotated[str | None, Field(pattern=r"^https?://[^\s/]+\S*$")]
+_CallSid = Field(pattern=r"^CA[0-9a-fA-F]{32}$")
+
+
+class MakeCall(_Input):
+    """A call to one person, who hears words or a TwiML document: one of `say`, `twiml` and `url`."""
+
+    to: str
+    """The person: E.164, or a number as it is dialled in the default region."""
+    say: _Words = None
+    """Words to speak when they answer."""
+    twiml: _Document = None
+    """Or a TwiML document to run."""
+    url: _Url = None
+    """Or where Twilio fetches one."""
+    from_: Annotated[str | None, Field(alias="from")] = None
+    """Our number; the stack's number where none is given."""
+    time_limit: Annotated[int, Field(ge=5, le=14_400)] = 3600
+    """Seconds until Twilio ends the call."""
+    idempotency_key: Annotated[str | None, Field(min_length=1, max_length=128)] = None
+    """The same key within 24 hours calls once, and answers the same."""
+
+
+class MadeCall(BaseModel):
+    """A call as Twilio accepted it."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    call_sid: str
+    status: str
+    conversation_id: str
+    to: str
+    from_: Annotated[str, Field(alias="from")]
+
+
+class ControlCall(_Input):
+    """What to do with a call that is going on."""
+
+    call_sid: Annotated[str, _CallSid]
+    """The call."""
+    action: Literal["end", "transfer", "send_digits", "update"]
+    """``update`` replaces what the person hears by one of `say`, `twiml` and `url`."""
+    to: str | None = None
+    """With ``transfer``: the number to connect the person to."""
+    digits: Annotated[str | None, Field(pattern=r"^[0-9*#wW]+$", max_length=100)] = None
+    """With ``send_digits``: the keys to press, ``w`` being half a second."""
+    say: _Words = None
+    """With ``update``: words to speak; the line then stays open."""
+    twiml: _Document = None
+    """With ``update``: a TwiML document to run."""
+    url: _Url = None
+    """With ``update``: where Twilio fetches one."""
+
+
+class ControlledCall(BaseModel):
+    """A call after it was told what to do."""
+
+    call_sid: str
+    status: str
+
+
+class ReadCalls(_Input):
+    """Which call; all active ones where none is named."""
+
+    call_sid: Annotated[str | None, _CallSid] = None
+    """One call, active or over."""
+
+
+class CallState(BaseModel):
+    """One call."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    call_sid: str
+    conversation_id: str
+    direction: CallDirection
+    from_: Annotated[str, Field(alias="from")]
+    to: str
+    status: str
+    started_at: str
+    answered_at: str | None = None
+    ended_at: str | None = None
+    duration: int | None = None
+
+
+class CallStates(BaseModel):
+    """Calls, the longest-running first."""
+
+    text: str
+    calls: list[CallState]
 
 
 class ReadHistory(_Input):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from twilio_plugin.domain.address import Channel
+from twilio_plugin.domain.call import CallDirection
 from twilio_plugin.domain.message import Media
 from twilio_plugin.domain.opt_out import ContactState, OptOutType
 from twilio_plugin.domain.twilio_errors import ErrorClass
@@ -169,7 +170,94 @@ class OptOutChanged(Event):
     """The message that said so."""
 
 
-EVENTS: tuple[type[Event], ...] = (SmsReceived, SmsSent, SmsStatusChanged, SmsFailed, OptOutChanged)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallReceived(Event):
+    """A person is calling us, and hears the greeting."""
+
+    detail_type: ClassVar[str] = "CALL_RECEIVED"
+
+    call_sid: str
+    """Twilio's id of the call, ``CA…``: take the call over with it."""
+    from_: str
+    """Who is calling; ``anonymous`` where they hide their number."""
+    to: str
+    """Our number that they called."""
+    fields: dict[str, str] = dataclasses.field(default_factory=dict)
+    """Everything else Twilio sent, under Twilio's names: ``CallerName``, ``StirVerstat``, ``FromCity`` …"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallStarted(Event):
+    """Twilio accepted a call of ours. Its status callbacks may have come before this."""
+
+    detail_type: ClassVar[str] = "CALL_STARTED"
+
+    call_sid: str
+    """Twilio's id of the call."""
+    from_: str
+    """Our number."""
+    to: str
+    """The person called."""
+    status: str
+    """Twilio's status at acceptance: ``queued`` as a rule, a later one if it was found by reconciliation."""
+    request_id: str
+    """The caller's idempotency key, or the request id of the invocation that made the call."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallStatusChanged(Event):
+    """A call went a step further: ``ringing``, ``in-progress`` …  Its end comes as CALL_ENDED instead."""
+
+    detail_type: ClassVar[str] = "CALL_STATUS_CHANGED"
+
+    call_sid: str
+    """Twilio's id of the call."""
+    direction: CallDirection
+    """Who called whom."""
+    from_: str
+    """Who is calling."""
+    to: str
+    """Who is called."""
+    status: str
+    """Twilio's call status; ``in-progress`` is an answered call."""
+    request_id: str | None = None
+    """The idempotency key or request id of a call of ours."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallEnded(Event):
+    """A call is over, however it ended."""
+
+    detail_type: ClassVar[str] = "CALL_ENDED"
+
+    call_sid: str | None = None
+    """Twilio's id of the call; not there if Twilio never had it."""
+    direction: CallDirection
+    """Who called whom."""
+    from_: str
+    """Who was calling."""
+    to: str
+    """Who was called."""
+    status: str
+    """``completed``, ``busy``, ``failed``, ``no-answer``, ``canceled``; or ``not_made`` where reconciliation found that Twilio
+    never had it: calling again is safe."""
+    duration: int | None = None
+    """Seconds, if Twilio has said so."""
+    request_id: str | None = None
+    """The idempotency key or request id of a call of ours."""
+
+
+EVENTS: tuple[type[Event], ...] = (
+    SmsReceived,
+    SmsSent,
+    SmsStatusChanged,
+    SmsFailed,
+    OptOutChanged,
+    CallReceived,
+    CallStarted,
+    CallStatusChanged,
+    CallEnded,
+)
 
 
 def event_id(kind: type[Event], *facts: str | int) -> str:

@@ -14,8 +14,69 @@ from twilio_plugin.errors import Misconfigured
 
 
 @dataclass(frozen=True, slots=True)
-class Webhook:
-    """sms_webhook, status_webhook."""
+class StatusWebhook:
+    """status_webhook."""
+
+    calls_table: str
+    conversations_table: str
+    outbox_table: str
+    retention_days: str
+    twilio_secret: str
+    twilio_webhook_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceWebhook:
+    """voice_webhook."""
+
+    calls_table: str
+    greeting: str
+    outbox_table: str
+    reply_timeout: str
+    retention_days: str
+    twilio_secret: str
+    twilio_webhook_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class MakeCall:
+    """make_call."""
+
+    calls_table: str
+    conversations_table: str
+    outbox_table: str
+    phone_default_region: str
+    retention_days: str
+    twilio_account_sid: str
+    twilio_api_base_url: str
+    twilio_phone_number: str
+    twilio_secret: str
+    twilio_webhook_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class ControlCall:
+    """control_call."""
+
+    phone_default_region: str
+    reply_timeout: str
+    twilio_account_sid: str
+    twilio_api_base_url: str
+    twilio_phone_number: str
+    twilio_secret: str
+    twilio_webhook_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallState:
+    """call_state."""
+
+    calls_table: str
+
+
+@dataclass(frozen=True, slots=True)
+class SmsWebhook:
+    """sms_webhook."""
 
     conversations_table: str
     outbox_table: str
@@ -60,6 +121,7 @@ class Relay:
 class Reconcile:
     """reconcile."""
 
+    calls_table: str
     conversations_table: str
     event_bus_name: str
     outbox_table: str
@@ -70,7 +132,19 @@ class Reconcile:
     twilio_webhook_url: str
 
 
-Config = TypeVar("Config", Webhook, Send, History, Relay, Reconcile)
+Config = TypeVar(
+    "Config",
+    CallState,
+    ControlCall,
+    History,
+    MakeCall,
+    Reconcile,
+    Relay,
+    Send,
+    SmsWebhook,
+    StatusWebhook,
+    VoiceWebhook,
+)
 
 
 def read(kind: type[Config]) -> Config:

@@ -55,9 +55,16 @@ class Form(Mapping[str, str]):
 
 
 def webhook(
-    use_case: Callable[[Form, Mapping[str, str]], None], is_signed: IsSigned, public_url: str, answer: Response
+    use_case: Callable[[Form, Mapping[str, str]], None],
+    is_signed: IsSigned,
+    public_url: str,
+    answer: Response,
+    *,
+    whatever_happens: bool = False,
 ) -> Handler:
     """A handler that verifies, calls `use_case` with the form and the query, and gives `answer`.
+
+    With `whatever_happens` Twilio gets `answer` even where the use case fails, because a caller must hear something.
 
     Refusals are 4xx in words; 503 says that trying again can help; anything unforeseen is a 500 without details.
     """
@@ -72,10 +79,11 @@ def webhook(
             return _problem(refusal.status, refusal)
         except PluginError as failure:
             logger.exception("webhook failed")
-            return _problem(503 if failure.retryable else 500, failure)
+            return answer if whatever_happens else _problem(503 if failure.retryable else 500, failure)
         except Exception:
             logger.exception("webhook failed unexpectedly")
-            return _problem(500, PluginError("Something went wrong on our side; the function's log has it."))
+            sorry = PluginError("Something went wrong on our side; the function's log has it.")
+            return answer if whatever_happens else _problem(500, sorry)
         return answer
 
     return lambda_handler

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import boto3
 from botocore.config import Config
@@ -17,14 +17,16 @@ from twilio_plugin.runtime import config
 from twilio_plugin.runtime.observability import logger
 
 if TYPE_CHECKING:
+    from twilio_plugin.adapters.calls import CallsTable
     from twilio_plugin.adapters.conversations import ConversationsTable
     from twilio_plugin.adapters.dynamodb import DynamoDB
     from twilio_plugin.adapters.outbox import OutboxTable
     from twilio_plugin.adapters.secrets import TwilioSecret
-    from twilio_plugin.adapters.twilio_rest import TwilioTexting
+    from twilio_plugin.adapters.twilio_calls import TwilioCalls
+    from twilio_plugin.adapters.twilio_messages import TwilioMessages
+    from twilio_plugin.adapters.twilio_rest import TwilioRest
     from twilio_plugin.domain.actions import SendMessage, SendResult
     from twilio_plugin.runtime.http import Form, IsSigned
-    from twilio_plugin.services.reconcile import Reconciled
 
 Handler = Callable[[Any, Any], Any]
 
@@ -32,6 +34,8 @@ Handler = Callable[[Any, Any], Any]
 _AWS = Config(connect_timeout=2, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 3})
 # A wrong signature makes the secret worth another look, but strangers must not make us read it at will.
 _SECRET_SECOND_LOOK_SECONDS = 10.0
+# What a caller hears if no agent takes the call over in time.
+SORRY = "Sorry, nobody can take your call right now. Goodbye."
 
 
 def sms_webhook() -> Handler:
@@ -39,7 +43,7 @@ def sms_webhook() -> Handler:
     from twilio_plugin.runtime.http import twiml, webhook
     from twilio_plugin.services.receive_sms import receive_sms
 
-    env = config.read(config.Webhook)
+    env = config.read(config.SmsWebhook)
     _, conversations = _tables(env)
 
     def use_case(form: Form, _query: Mapping[str, str]) -> None:
@@ -52,19 +56,109 @@ def sms_webhook() -> Handler:
 
 
 def status_webhook() -> Handler:
+    from twilio_plugin.domain.call import call_update
     from twilio_plugin.runtime.http import no_content, webhook
+    from twilio_plugin.services.track_call import track_call
     from twilio_plugin.services.track_status import status_update, track_status
 
-    env = config.read(config.Webhook)
-    _, conversations = _tables(env)
+    env = config.read(config.StatusWebhook)
+    outbox, conversations = _tables(env)
+    calls = _calls(env, outbox)
 
     def use_case(form: Form, query: Mapping[str, str]) -> None:
-        update = status_update(form, query)
-        logger.append_keys(message_sid=update.message_sid)
-        new = track_status(update, conversations, _now)
-        logger.info("message status", extra={"status": update.status, "error_code": update.error_code, "new": new})
+        if "CallSid" in form:
+            call = call_update(form, query)
+            logger.append_keys(call_sid=call.call_sid)
+            new = track_call(call, calls, _now)
+            logger.info("call status", extra={"status": call.status, "new": new})
+        else:
+            message = status_update(form, query)
+            logger.append_keys(message_sid=message.message_sid)
+            new = track_status(message, conversations, _now)
+            logger.info("message status", extra={"status": message.status, "error_code": message.error_code, "new": new})
 
     return webhook(use_case, _is_signed(env.twilio_secret), env.twilio_webhook_url, no_content())
+
+
+def voice_webhook() -> Handler:
+    from twilio_plugin.domain import twiml as documents
+    from twilio_plugin.domain.call import call_update, other_fields
+    from twilio_plugin.runtime.http import twiml, webhook
+    from twilio_plugin.services.answer_call import answer_call
+
+    env = config.read(config.VoiceWebhook)
+    calls = _calls(env, _outbox(env))
+    wait = config.number(env.reply_timeout, "REPLY_TIMEOUT")
+    greeting = documents.greet(env.greeting, wait_seconds=wait, sorry=SORRY)
+
+    def use_case(form: Form, query: Mapping[str, str]) -> None:
+        call = call_update(form, query)
+        logger.append_keys(call_sid=call.call_sid)
+        new = answer_call(call, other_fields(form), calls, _now)
+        logger.info("call received", extra={"conversation_id": call.conversation_id, "new": new})
+
+    is_signed = _is_signed(env.twilio_secret)
+    return webhook(use_case, is_signed, env.twilio_webhook_url, twiml(greeting), whatever_happens=True)
+
+
+def make_call() -> Handler:
+    from twilio_plugin.adapters.call_requests import CallRequestsTable
+    from twilio_plugin.adapters.claims import Claims
+    from twilio_plugin.domain.actions import MadeCall, MakeCall
+    from twilio_plugin.runtime.invocation import function
+    from twilio_plugin.services.make_call import Caller
+    from twilio_plugin.services.make_call import make_call as service
+
+    env = config.read(config.MakeCall)
+    outbox = _outbox(env)
+    claims = Claims(_dynamodb(), env.conversations_table, _now, kind="call")
+    by = Caller(
+        requests=CallRequestsTable(_dynamodb(), claims, env.calls_table, _calls(env, outbox), outbox),
+        calling=_calling(env),
+        clock=_now,
+        phone_number=env.twilio_phone_number,
+        default_region=env.phone_default_region,
+        not_recorded=lambda sid: logger.error("called but not recorded; reconcile will", extra={"call_sid": sid}),
+    )
+
+    def use_case(request: MakeCall, request_id: str) -> MadeCall:
+        return service(request, request_id, by)
+
+    return function(MakeCall, use_case)
+
+
+def control_call() -> Handler:
+    from twilio_plugin.domain.actions import ControlCall, ControlledCall
+    from twilio_plugin.runtime.invocation import function
+    from twilio_plugin.services.control_call import Controller
+    from twilio_plugin.services.control_call import control_call as service
+
+    env = config.read(config.ControlCall)
+    by = Controller(
+        calling=_calling(env),
+        phone_number=env.twilio_phone_number,
+        default_region=env.phone_default_region,
+        stay_seconds=config.number(env.reply_timeout, "REPLY_TIMEOUT"),
+    )
+
+    def use_case(request: ControlCall, _request_id: str) -> ControlledCall:
+        return service(request, by)
+
+    return function(ControlCall, use_case)
+
+
+def call_state() -> Handler:
+    from twilio_plugin.adapters.calls import CallsReader
+    from twilio_plugin.domain.actions import CallStates, ReadCalls
+    from twilio_plugin.runtime.invocation import function
+    from twilio_plugin.services.read_calls import read_calls
+
+    calls = CallsReader(_dynamodb(), config.read(config.CallState).calls_table)
+
+    def use_case(request: ReadCalls, _request_id: str) -> CallStates:
+        return read_calls(request, calls)
+
+    return function(ReadCalls, use_case)
 
 
 def send_sms() -> Handler:
@@ -111,9 +205,12 @@ def event_relay() -> Handler:
 def reconcile() -> Handler:
     from dataclasses import asdict
 
+    from twilio_plugin.adapters.call_requests import CallRequestsTable
+    from twilio_plugin.adapters.claims import Claims
     from twilio_plugin.adapters.event_bus import EventBridgeBus
     from twilio_plugin.adapters.sends import SendsTable
     from twilio_plugin.services import reconcile as service
+    from twilio_plugin.services import reconcile_calls as call_service
 
     env = config.read(config.Reconcile)
     outbox, conversations = _tables(env)
@@ -126,11 +223,21 @@ def reconcile() -> Handler:
         account_sid=env.twilio_account_sid,
     )
 
+    claims = Claims(_dynamodb(), env.conversations_table, _now, kind="call")
+    calls = _calls(env, outbox)
+    calls_by = call_service.CallReconciler(
+        requests=CallRequestsTable(_dynamodb(), claims, env.calls_table, calls, outbox),
+        calls=calls,
+        calling=_calling(env),
+        clock=_now,
+        account_sid=env.twilio_account_sid,
+    )
+
     @logger.inject_lambda_context(clear_state=True)
-    def lambda_handler(_event: Any, _context: Any) -> dict[str, int]:
-        done: Reconciled = service.reconcile(by)
-        logger.info("reconciled", extra=asdict(done))
-        return asdict(done)
+    def lambda_handler(_event: Any, _context: Any) -> dict[str, Any]:
+        done = asdict(service.reconcile(by)) | {"calls": asdict(call_service.reconcile_calls(calls_by))}
+        logger.info("reconciled", extra=done)
+        return done
 
     return lambda_handler
 
@@ -154,24 +261,68 @@ def _send() -> Callable[[SendMessage, str], SendResult]:
     return lambda request, request_id: send_message(request, request_id, by)
 
 
-def _tables(env: config.Webhook | config.Send | config.Reconcile) -> tuple[OutboxTable, ConversationsTable]:
+def _tables(
+    env: config.SmsWebhook | config.StatusWebhook | config.Send | config.Reconcile,
+) -> tuple[OutboxTable, ConversationsTable]:
     from twilio_plugin.adapters.conversations import ConversationsTable
-    from twilio_plugin.adapters.outbox import OutboxTable
 
-    outbox = OutboxTable(_dynamodb(), env.outbox_table)
+    outbox = _outbox(env)
     days = config.number(env.retention_days, "RETENTION_DAYS")
     return outbox, ConversationsTable(_dynamodb(), env.conversations_table, outbox, retention_days=days)
 
 
-def _texting(env: config.Send | config.Reconcile) -> TwilioTexting:
-    from twilio_plugin.adapters.twilio_rest import TwilioTexting
+class _WithOutbox(Protocol):
+    @property
+    def outbox_table(self) -> str: ...
 
-    return TwilioTexting(
-        env.twilio_account_sid,
-        _secret(env.twilio_secret).credentials,
-        status_url=f"{env.twilio_webhook_url}/status",
-        api_base_url=env.twilio_api_base_url,
-    )
+
+class _WithCalls(Protocol):
+    @property
+    def calls_table(self) -> str: ...
+    @property
+    def retention_days(self) -> str: ...
+
+
+class _WithTwilio(Protocol):
+    @property
+    def twilio_account_sid(self) -> str: ...
+    @property
+    def twilio_api_base_url(self) -> str: ...
+    @property
+    def twilio_secret(self) -> str: ...
+    @property
+    def twilio_webhook_url(self) -> str: ...
+
+
+def _outbox(env: _WithOutbox) -> OutboxTable:
+    from twilio_plugin.adapters.outbox import OutboxTable
+
+    return OutboxTable(_dynamodb(), env.outbox_table)
+
+
+def _calls(env: _WithCalls, outbox: OutboxTable) -> CallsTable:
+    from twilio_plugin.adapters.calls import CallsTable
+
+    days = config.number(env.retention_days, "RETENTION_DAYS")
+    return CallsTable(_dynamodb(), env.calls_table, outbox, retention_days=days)
+
+
+def _texting(env: _WithTwilio) -> TwilioMessages:
+    from twilio_plugin.adapters.twilio_messages import TwilioMessages
+
+    return TwilioMessages(_twilio(env), status_url=f"{env.twilio_webhook_url}/status")
+
+
+def _calling(env: _WithTwilio) -> TwilioCalls:
+    from twilio_plugin.adapters.twilio_calls import TwilioCalls
+
+    return TwilioCalls(_twilio(env), status_url=f"{env.twilio_webhook_url}/status")
+
+
+def _twilio(env: _WithTwilio) -> TwilioRest:
+    from twilio_plugin.adapters.twilio_rest import TwilioRest
+
+    return TwilioRest(env.twilio_account_sid, _secret(env.twilio_secret).credentials, api_base_url=env.twilio_api_base_url)
 
 
 def _is_signed(secret_name: str) -> IsSigned:

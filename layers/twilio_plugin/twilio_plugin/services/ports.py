@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # a webhook does not pay for what only sends need
+    from twilio_plugin.domain.call import Call, CallRequest, CallUpdate
     from twilio_plugin.domain.conversation import Entry
     from twilio_plugin.domain.events import Event
     from twilio_plugin.domain.message_status import StatusUpdate
@@ -102,6 +103,84 @@ class Texting(Protocol):
 
     def sent(self, part: Part, *, since: datetime) -> list[TwilioMessage]:
         """What Twilio has from this sender to this recipient since a moment; oldest first."""
+
+
+class CallReader(Protocol):
+    """Calls, read back."""
+
+    def call(self, call_sid: str) -> Call | None:
+        """One call."""
+
+    def active(self) -> list[Call]:
+        """Calls that have not ended, the longest-running first; at most a hundred."""
+
+
+class Calls(Protocol):
+    """Calls and their status. Every method that announces commits state and events together."""
+
+    def add_received(self, update: CallUpdate, event: Event) -> bool:
+        """False if this call is announced already: then nothing is written."""
+
+    def apply_status(self, update: CallUpdate, event: Event) -> bool:
+        """False if the call has reached this rank already: then nothing is written."""
+
+    def unended(self, *, before: datetime) -> Iterator[Call]:
+        """Calls that began before a moment and are still listed as active."""
+
+    def no_longer_active(self, call_sid: str) -> None:
+        """Take a call off that list."""
+
+
+class CallRequests(Protocol):
+    """The record of every call on its way to Twilio, so that nobody is called twice."""
+
+    def claim(self, request: CallRequest) -> CallUpdate | None:
+        """Take the request before calling Twilio. A CallUpdate means that it was made before.
+
+        Raises:
+            IdempotencyKeyReused, SendInProgress, SendOutcomeUnknown: see `twilio_plugin.errors`.
+        """
+
+    def release(self, request: CallRequest) -> None:
+        """Twilio did not take it: the key may be used again."""
+
+    def mark_unknown(self, request: CallRequest) -> None:
+        """The request left and no answer came."""
+
+    def record_made(self, request: CallRequest, made: CallUpdate, event: Event) -> bool:
+        """False if it is recorded already."""
+
+    def record_not_made(self, request: CallRequest, event: Event) -> bool:
+        """Twilio never had it: announce that and free the key. False if it is settled already."""
+
+    def unsettled(self, *, before: datetime) -> Iterator[tuple[CallRequest, datetime]]:
+        """Requests claimed before a moment and without an outcome, with the moment of their claim; oldest first."""
+
+    def requested_by(self, call_sids: Iterable[str]) -> Mapping[str, str | None]:
+        """Request ids of the calls we know; None for one that is known but not as a request of ours."""
+
+
+class Calling(Protocol):
+    """Twilio's Calls resource."""
+
+    def make(self, request: CallRequest) -> CallUpdate:
+        """Hand a call to Twilio, once.
+
+        Raises:
+            TwilioRejected, TwilioUnavailable, SendOutcomeUnknown: see `twilio_plugin.errors`.
+        """
+
+    def redirect(self, call_sid: str, *, twiml: str | None = None, url: str | None = None) -> str:
+        """Replace what a live call is doing; its status. Raises as `make`."""
+
+    def end(self, call_sid: str) -> str:
+        """Hang up; the status. Raises as `make`."""
+
+    def fetch(self, call_sid: str) -> CallUpdate | None:
+        """What Twilio says of a call now; None for one it does not know. Raises StorageUnavailable."""
+
+    def made(self, request: CallRequest, *, since: datetime) -> list[CallUpdate]:
+        """The calls Twilio has from this sender to this recipient since a moment; oldest first. Raises StorageUnavailable."""
 
 
 @dataclass(frozen=True, slots=True)

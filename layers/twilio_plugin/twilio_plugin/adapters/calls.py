@@ -1,0 +1,157 @@
+"""The Calls table: one item a call (``call_sid``), in a sparse index (``active``, ``started_at``) until it has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from twilio_plugin.adapters.dynamodb import ConditionFailed, DynamoDB, Item, typed
+from twilio_plugin.adapters.outbox import OutboxTable
+from twilio_plugin.domain.call import FINAL_RANK, Call, CallUpdate, call_rank
+from twilio_plugin.domain.events import Event
+from twilio_plugin.domain.timestamp import epoch, iso
+
+ACTIVE_INDEX = "active_calls"
+_LISTED = 100
+_ANSWERED, _COMPLETED = "in-progress", "completed"
+
+
+class CallsReader:
+    """What there is to read of calls."""
+
+    def __init__(self, database: DynamoDB, table: str) -> None:
+        self._database = database
+        self._table = table
+
+    def call(self, call_sid: str) -> Call | None:
+        item = self._database.get(self._table, call_key(call_sid))
+        return _call(item) if item else None
+
+    def active(self) -> list[Call]:
+        # A call that ended before we knew of it is in the index all the same, until reconciliation takes it out.
+        items = self._database.pages(
+            "query",
+            TableName=self._table,
+            IndexName=ACTIVE_INDEX,
+            KeyConditionExpression="active = :call",
+            FilterExpression="status_rank < :final",
+            ExpressionAttributeValues=typed({":call": "call", ":final": FINAL_RANK}),
+        )
+        return [_call(item) for item in islice(items, _LISTED)]
+
+
+class CallsTable(CallsReader):
+    """`Calls` on DynamoDB."""
+
+    def __init__(self, database: DynamoDB, table: str, outbox: OutboxTable, *, retention_days: int) -> None:
+        super().__init__(database, table)
+        self._outbox = outbox
+        self._retention_days = retention_days
+
+    def add_received(self, update: CallUpdate, event: Event) -> bool:
+        return self._commit(self.know(update, event.occurred_at, condition="attribute_not_exists(announced)"), event)
+
+    def apply_status(self, update: CallUpdate, event: Event) -> bool:
+        return self._commit(self._move(update, event.occurred_at), event)
+
+    def unended(self, *, before: datetime) -> Iterator[Call]:
+        items = self._database.pages(
+            "query",
+            TableName=self._table,
+            IndexName=ACTIVE_INDEX,
+            KeyConditionExpression="active = :call AND started_at < :before",
+            ExpressionAttributeValues=typed({":call": "call", ":before": iso(before)}),
+        )
+        return map(_call, items)
+
+    def no_longer_active(self, call_sid: str) -> None:
+        update = {
+            "TableName": self._table,
+            "Key": typed(call_key(call_sid)),
+            "UpdateExpression": "REMOVE active",
+            "ConditionExpression": "attribute_exists(sk)",
+        }
+        try:
+            self._database.write({"Update": update})
+        except ConditionFailed:
+            return  # time to live was here first
+
+    def know(self, update: CallUpdate, now: str, *, condition: str | None = None) -> dict[str, Any]:
+        """The write that makes a call known, for a transaction. What a status callback wrote before stays."""
+        first = self._facts(update, now) | {"status": update.status, "status_rank": call_rank(update.status)}
+        if update.status == _ANSWERED:
+            first["answered_at"] = now
+        sets = [f"#{name} = if_not_exists(#{name}, :{name})" for name in first]
+        values = first | {"announced": True}
+        return self._update(update.call_sid, [*sets, "#announced = :announced"], "", values, condition)
+
+    def _move(self, update: CallUpdate, now: str) -> dict[str, Any]:
+        first = self._facts(update, now)
+        moved: Item = {"status": update.status, "status_rank": call_rank(update.status)}
+        if update.status == _ANSWERED:
+            moved["answered_at"] = now
+        if update.ended:
+            moved["ended_at"] = now
+            first.pop("active")
+        if update.status == _COMPLETED:
+            first["answered_at"] = now  # so that a late report of the answer does not come after the end
+        if update.duration is not None:
+            moved["duration"] = update.duration
+        sets = [f"#{name} = if_not_exists(#{name}, :{name})" for name in first] + [f"#{name} = :{name}" for name in moved]
+        condition = "attribute_not_exists(status_rank) OR status_rank < :status_rank"
+        return self._update(update.call_sid, sets, "REMOVE active" if update.ended else "", first | moved, condition)
+
+    def _facts(self, update: CallUpdate, now: str) -> Item:
+        facts = {
+            "conversation_id": update.conversation_id,
+            "account_sid": update.account_sid,
+            "direction": update.direction,
+            "from_": str(update.sender),
+            "to": str(update.recipient),
+            "request_id": update.request_id,
+            "started_at": now,
+            "active": "call",
+            "ttl": epoch(datetime.fromisoformat(now), days=self._retention_days) if self._retention_days else None,
+        }
+        return {name: value for name, value in facts.items() if value is not None}
+
+    def _update(self, call_sid: str, sets: list[str], more: str, values: Item, condition: str | None) -> dict[str, Any]:
+        return {
+            "Update": {
+                "TableName": self._table,
+                "Key": typed(call_key(call_sid)),
+                "UpdateExpression": f"SET {', '.join(sets)} {more}".strip(),
+                "ExpressionAttributeNames": {f"#{name}": name for name in values},
+                "ExpressionAttributeValues": typed({f":{name}": value for name, value in values.items()}),
+                **({"ConditionExpression": condition} if condition else {}),
+            }
+        }
+
+    def _commit(self, write: dict[str, Any], event: Event) -> bool:
+        try:
+            self._database.transact([write, self._outbox.put(event)])
+        except ConditionFailed:
+            return False
+        return True
+
+
+def call_key(call_sid: str) -> dict[str, str]:
+    """Where a call is kept."""
+    return {"call_sid": call_sid, "sk": "CALL"}
+
+
+def _call(item: Item) -> Call:
+    return Call(
+        call_sid=item["call_sid"],
+        conversation_id=item["conversation_id"],
+        direction=item["direction"],
+        from_=item["from_"],
+        to=item["to"],
+        status=item["status"],
+        started_at=item["started_at"],
+        answered_at=item.get("answered_at"),
+        ended_at=item.get("ended_at"),
+        duration=item.get("duration"),
+    )

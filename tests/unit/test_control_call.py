@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from tests.unit.fakes_calls import OURS, FakeCalling, sid
+from tests.unit.test_twiml import verbs
+from twilio_plugin.domain.actions import ControlCall, ControlledCall
+from twilio_plugin.errors import InvalidPhoneNumber, InvalidRequest, TwilioRejected
+from twilio_plugin.services.control_call import Controller, control_call
+
+OVER = TwilioRejected("Twilio refused the end of the call: 21220", twilio_code=21220, status=400)
+# What each action needs, and one value of every field.
+NEEDS = {
+    "end": {},
+    "transfer": {"to": "+14155550199"},
+    "send_digits": {"digits": "1w#"},
+    "update": {"say": "One moment"},
+}
+FIELDS = {
+    "to": "+14155550199",
+    "digits": "1",
+    "say": "One moment",
+    "twiml": "<Response/>",
+    "url": "https://example.com/twiml",
+}
+BELONGS_TO = {"to": "transfer", "digits": "send_digits", "say": "update", "twiml": "update", "url": "update"}
+
+
+@pytest.fixture
+def calling() -> FakeCalling:
+    return FakeCalling()
+
+
+def control(calling: FakeCalling, action: str, **fields: Any) -> ControlledCall:
+    request = ControlCall.model_validate({"call_sid": sid(1), "action": action} | fields)
+    return control_call(request, Controller(calling, phone_number=OURS, default_region="US", stay_seconds=20))
+
+
+def document(calling: FakeCalling) -> list[tuple[str, dict[str, str], str]]:
+    ((call_sid, twiml, url),) = calling.told
+    assert (call_sid, url) == (sid(1), None)
+    return verbs(twiml or "")
+
+
+# ------------------------------------------------------------------------------------------------------------- actions
+
+
+def test_a_call_is_ended(calling: FakeCalling) -> None:
+    assert control(calling, "end") == ControlledCall(call_sid=sid(1), status="completed")
+    assert calling.told == [(sid(1), None, None)]
+
+
+def test_a_transfer_dials_the_number_as_ours(calling: FakeCalling) -> None:
+    assert control(calling, "transfer", to="(415) 555-0199").status == "in-progress"
+    assert document(calling) == [("Dial", {"callerId": OURS}, "+14155550199")]
+
+
+def test_keys_are_pressed_and_the_line_stays_open(calling: FakeCalling) -> None:
+    control(calling, "send_digits", digits="12w#*W")
+
+    assert document(calling) == [("Play", {"digits": "12w#*W"}, ""), ("Pause", {"length": "20"}, "")]
+
+
+def test_words_are_spoken_and_the_line_stays_open(calling: FakeCalling) -> None:
+    control(calling, "update", say='One <moment> & a "half" 👋')
+
+    assert document(calling) == [("Say", {}, 'One <moment> & a "half" 👋'), ("Pause", {"length": "20"}, "")]
+
+
+@pytest.mark.parametrize(("field", "told"), [("twiml", (FIELDS["twiml"], None)), ("url", (None, FIELDS["url"]))])
+def test_a_document_or_a_url_replaces_what_is_heard_as_it_is(
+    calling: FakeCalling, field: str, told: tuple[str | None, str | None]
+) -> None:
+    control(calling, "update", **{field: FIELDS[field]})
+
+    assert calling.told == [(sid(1), *told)]
+
+
+# -------------------------------------------------------------------------------------------------------------- refused
+
+
+@pytest.mark.parametrize(("action", "missing"), [("transfer", "to"), ("send_digits", "digits"), ("update", "exactly one")])
+def test_a_field_that_an_action_needs_is_named_when_it_is_missing(calling: FakeCalling, action: str, missing: str) -> None:
+    with pytest.raises(InvalidRequest, match=missing):
+        control(calling, action)
+
+    assert calling.told == []
+
+
+@pytest.mark.parametrize(("action", "field"), [(a, f) for a in NEEDS for f in FIELDS if BELONGS_TO[f] != a])
+def test_a_field_of_another_action_is_refused_by_its_name(calling: FakeCalling, action: str, field: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"`{field}`.*'{BELONGS_TO[field]}'.*'{action}'"):
+        control(calling, action, **NEEDS[action] | {field: FIELDS[field]})
+
+    assert calling.told == []
+
+
+@pytest.mark.parametrize("more", [{"twiml": "<Response/>"}, {"url": "https://example.com"}])
+def test_an_update_has_one_thing_to_hear(calling: FakeCalling, more: dict[str, str]) -> None:
+    with pytest.raises(InvalidRequest, match="exactly one"):
+        control(calling, "update", say="Hello", **more)
+
+
+@pytest.mark.parametrize("to", ["", "ada", "911x", "whatsapp:+14155550123"])
+def test_a_transfer_goes_to_phone_numbers_only(calling: FakeCalling, to: str) -> None:
+    with pytest.raises((InvalidPhoneNumber, InvalidRequest)):
+        control(calling, "transfer", to=to)
+
+    assert calling.told == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"call_sid": "CA1"},
+        {"call_sid": f"{sid(1)}/../Messages"},
+        {"action": "hold"},
+        {"action": "send_digits", "digits": "1a"},
+        {"action": "send_digits", "digits": ""},
+        {"action": "send_digits", "digits": "1" * 101},
+        {"action": "send_digits", "digits": "1\n"},
+        {"action": "update", "url": "ftp://example.com"},
+        {"action": "update", "say": "\udc00"},
+        {"volume": 11},
+    ],
+    ids=str,
+)
+def test_input_that_breaks_the_contract_is_refused_by_its_field(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError) as error:
+        ControlCall.model_validate({"call_sid": sid(1), "action": "end"} | wrong)
+
+    assert [one["loc"] for one in error.value.errors()] == [tuple(wrong)[-1:]]
+
+
+@pytest.mark.parametrize("action", NEEDS)
+def test_a_call_that_is_over_is_told_so(calling: FakeCalling, action: str) -> None:
+    calling.answers = [OVER]
+
+    with pytest.raises(TwilioRejected) as error:
+        control(calling, action, **NEEDS[action])
+
+    assert error.value.twilio_code == 21220

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from tests.unit.fakes_calls import OURS, PAIR, THEIRS, FakeCallWorld, inbound, outbound, sid
+from twilio_plugin.domain.actions import CallStates, ReadCalls
+from twilio_plugin.errors import InvalidRequest
+from twilio_plugin.services.answer_call import answer_call
+from twilio_plugin.services.read_calls import read_calls
+from twilio_plugin.services.track_call import track_call
+
+
+@pytest.fixture
+def world() -> FakeCallWorld:
+    """In memory; `test_calls_contract` holds it to the tables."""
+    return FakeCallWorld.new()
+
+
+def read(world: FakeCallWorld, call_sid: str | None = None) -> CallStates:
+    return read_calls(ReadCalls(call_sid=call_sid), world.calls)
+
+
+def test_without_calls_there_are_none(world: FakeCallWorld) -> None:
+    assert read(world) == CallStates(text="No active voice calls.", calls=[])
+
+
+def test_all_active_calls_are_listed_the_longest_running_first(world: FakeCallWorld) -> None:
+    answer_call(inbound(3), {}, world.calls, world.clock)
+    track_call(outbound(2, "in-progress"), world.calls, world.clock)
+    track_call(outbound(1, "ringing"), world.calls, world.clock)
+    track_call(outbound(4, "busy"), world.calls, world.clock)
+
+    states = read(world)
+
+    assert [call.call_sid for call in states.calls] == [sid(3), sid(2), sid(1)]
+    first, *lines = states.text.splitlines()
+    assert first == "Active voice calls (3):"
+    assert [line.split()[0] for line in lines] == [sid(3), sid(2), sid(1)]
+
+
+def test_a_call_is_told_as_it_is_kept(world: FakeCallWorld) -> None:
+    track_call(outbound(1, "ringing"), world.calls, world.clock)
+    track_call(outbound(1, "in-progress"), world.calls, world.clock)
+    track_call(outbound(1, "completed", duration=42), world.calls, world.clock)
+
+    (call,) = read(world, sid(1)).model_dump(mode="json", by_alias=True, exclude_none=True)["calls"]
+
+    started, answered, ended = call.pop("started_at"), call.pop("answered_at"), call.pop("ended_at")
+    assert started < answered < ended
+    assert call == {
+        "call_sid": sid(1),
+        "conversation_id": PAIR,
+        "direction": "outbound",
+        "from": OURS,
+        "to": THEIRS,
+        "status": "completed",
+        "duration": 42,
+    }
+
+
+def test_one_call_is_shown_without_the_others(world: FakeCallWorld) -> None:
+    for number in (1, 2):
+        answer_call(inbound(number), {}, world.calls, world.clock)
+
+    states = read(world, sid(2))
+
+    assert [call.call_sid for call in states.calls] == [sid(2)]
+    assert sid(1) not in states.text
+
+
+def test_a_call_that_is_not_known_is_refused_with_the_way_out(world: FakeCallWorld) -> None:
+    with pytest.raises(InvalidRequest, match=f"{sid(1)}.*Leave `call_sid` out"):
+        read(world, sid(1))
+
+
+@pytest.mark.parametrize("call_sid", ["", "CA1", "SM" + "0" * 32, f"{sid(1)}\n", "CA" + "g" * 32])
+def test_what_is_no_call_sid_is_refused(call_sid: str) -> None:
+    with pytest.raises(ValidationError):
+        ReadCalls(call_sid=call_sid)
