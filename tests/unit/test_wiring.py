@@ -15,7 +15,7 @@ from tests.unit.fakes import LambdaContext
 from tests.unit.test_http import request
 from tests.unit.test_twilio_signature import Fields, sign
 from twilio_plugin.adapters.secrets import Credentials, TwilioSecret
-from twilio_plugin.errors import InvalidRequest, Misconfigured
+from twilio_plugin.errors import InvalidRequest, Misconfigured, StorageUnavailable
 from twilio_plugin.runtime import wiring
 
 if TYPE_CHECKING:
@@ -162,6 +162,22 @@ def test_reconciling_nothing_says_so(stack: Stack, context: LambdaContext) -> No
         "still_unknown": 0,
         "calls": {"found_made": 0, "found_not_made": 0, "still_unknown": 0, "ended": 0},
     }
+
+
+def test_trouble_with_texts_does_not_keep_calls_from_being_reconciled(
+    stack: Stack, context: LambdaContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_by: object) -> None:
+        raise StorageUnavailable("Twilio's message list cannot be read.")
+
+    reconciled: list[object] = []
+    monkeypatch.setattr("twilio_plugin.services.reconcile.reconcile", fail)
+    monkeypatch.setattr("twilio_plugin.services.reconcile_calls.reconcile_calls", reconciled.append)
+
+    with pytest.raises(StorageUnavailable):
+        wiring.reconcile()({}, context)
+
+    assert len(reconciled) == 1
 
 
 @pytest.mark.parametrize("name", ["sms_webhook", "status_webhook", "send_sms", "send_mms", "event_relay", "reconcile"])

@@ -235,7 +235,11 @@ def reconcile() -> Handler:
 
     @logger.inject_lambda_context(clear_state=True)
     def lambda_handler(_event: Any, _context: Any) -> dict[str, Any]:
-        done = asdict(service.reconcile(by)) | {"calls": asdict(call_service.reconcile_calls(calls_by))}
+        try:
+            texts_done = service.reconcile(by)
+        finally:  # trouble with the one is no reason to leave the other
+            calls_done = call_service.reconcile_calls(calls_by)
+        done = asdict(texts_done) | {"calls": asdict(calls_done)}
         logger.info("reconciled", extra=done)
         return done
 
