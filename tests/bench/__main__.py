@@ -18,6 +18,7 @@ from local.engine import ROOT
 from tests.bench import cpu, database, imports, layers, memory, texts
 from tests.bench.report import Table, as_json, as_text
 from tests.bench.workbench import Workbench
+from twilio_plugin.errors import PluginError
 
 REPORT = ROOT / ".local" / "bench.json"
 
@@ -46,7 +47,7 @@ def main() -> int:
         for name in [name for name in MEASUREMENTS if name in named]:
             try:
                 tables[name] = MEASUREMENTS[name](bench)
-            except (RuntimeError, OSError, subprocess.SubprocessError, BotoCoreError, ClientError) as error:
+            except (RuntimeError, OSError, subprocess.SubprocessError, BotoCoreError, ClientError, PluginError) as error:
                 failures[name] = f"{type(error).__name__}: {error}"
                 print(f"  could not measure {name}: {failures[name]}", file=sys.stderr)
     seconds = time.monotonic() - started

@@ -6,6 +6,7 @@ are computed here from the items themselves: what was there before a request and
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -79,6 +80,10 @@ class Meter:
             whole = {key: value for key, value in params.items() if key not in ("FilterExpression", "ProjectionExpression")}
             if "FilterExpression" in params:
                 whole.pop("ExpressionAttributeValues", None)
+                # DynamoDB refuses values that nothing uses any more.
+                asked = set(re.findall(r":\w+", params.get("KeyConditionExpression", "")))
+                if used := {name: value for name, value in params["ExpressionAttributeValues"].items() if name in asked}:
+                    whole["ExpressionAttributeValues"] = used
             page = self._database.query(**whole) if name == "Query" else self._database.scan(**whole)
             self._usage.reads += read_units(page["Items"], consistent=params.get("ConsistentRead", False))
 
