@@ -49,8 +49,8 @@ def measure(bench: Workbench) -> list[Table]:
             "Import time",
             "CPU (user and system) of a fresh interpreter that imports the handler from the built layers, with boto3 behind "
             f"them as in Lambda, and ends there, minus a bare interpreter's; the least of {ROUNDS} interleaved rounds. "
-            "The ratio is to importing boto3 and making one DynamoDB client; that of the medians is the one to judge by, because "
-            "a single lucky round of one candidate moves the other.",
+            "The ratio is to importing boto3 and making one DynamoDB client; that of the medians is the one to judge by, "
+            "because a single lucky round of one candidate moves the other.",
             [_row(name, least[name], least[name] / least[_BOTO3], middle[name] / middle[_BOTO3]) for name in least],
         )
     ]
