@@ -14,8 +14,13 @@
     ├── TwilioUnavailable        Twilio did not take the request; nothing was sent
     ├── SendOutcomeUnknown       the request left and no answer came; it is being looked up
     ├── SendInProgress           the same idempotency key is being sent right now
+    ├── NoMediaStream            the call has no open media stream to speak into
+    ├── SpeakerBusy              another utterance is being sent to this call for too long
+    ├── SpeechUnavailable        the engine that speaks or the one that hears refused or could not be reached
     ├── StorageUnavailable       DynamoDB, EventBridge or Secrets Manager refused or could not be reached
     ├── Misconfigured            a parameter, an environment variable or a secret is missing or wrong
+    ├── StreamRefused            a media stream that is not the one we asked for; its audio is never read
+    ├── UnreadableMessage        a WebSocket message that is none of Media Streams
     └── WebhookRefused           an HTTP request that is not a webhook of ours; carries the HTTP status
         ├── InvalidSignature     403
         ├── UnreadableWebhook    400
@@ -86,6 +91,30 @@ class SendInProgress(PluginError):
     """Another invocation is sending under the same idempotency key."""
 
     retryable = True
+
+
+class NoMediaStream(PluginError):
+    """The call is over, not answered yet, or run by a TwiML document: there is no stream to speak into."""
+
+
+class SpeakerBusy(PluginError):
+    """Another utterance holds the call's stream and does not let go."""
+
+    retryable = True
+
+
+class SpeechUnavailable(PluginError):
+    """The engine that speaks or the one that hears refused or could not be reached; the cause is chained."""
+
+    retryable = True
+
+
+class StreamRefused(PluginError):
+    """A media stream that is not the one we asked for: its token, account or call is wrong. Its audio is never read."""
+
+
+class UnreadableMessage(PluginError):
+    """A WebSocket message that Media Streams does not have; the message says what is wrong with it."""
 
 
 class StorageUnavailable(PluginError):

@@ -14,6 +14,8 @@ from twilio_plugin.domain.address import Channel
 from twilio_plugin.domain.call import CallDirection
 from twilio_plugin.domain.message import Media
 from twilio_plugin.domain.opt_out import ContactState, OptOutType
+from twilio_plugin.domain.speech import InterruptionCause
+from twilio_plugin.domain.stream import StreamEnd
 from twilio_plugin.domain.twilio_errors import ErrorClass
 
 SOURCE = "twilio.plugin"
@@ -247,6 +249,159 @@ class CallEnded(Event):
     """The idempotency key or request id of a call of ours."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallAnsweredBy(Event):
+    """Twilio's answering machine detection has found who answered a call of ours."""
+
+    detail_type: ClassVar[str] = "CALL_ANSWERED_BY"
+
+    call_sid: str
+    """Twilio's id of the call."""
+    from_: str
+    """Our number."""
+    to: str
+    """The person called."""
+    answered_by: str
+    """``human``, ``machine_start``, ``machine_end_beep``, ``machine_end_silence``, ``machine_end_other``, ``fax``, ``unknown``."""
+    control: dict[str, str] | None = None
+    """What the call is told to do because of it, as `control_call` takes it: hang up, or leave a message."""
+    request_id: str | None = None
+    """The idempotency key or request id of the call."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRecorded(Event):
+    """A recording of a call is there, or there is none after all."""
+
+    detail_type: ClassVar[str] = "CALL_RECORDED"
+
+    call_sid: str
+    """Twilio's id of the call."""
+    recording_sid: str
+    """Twilio's id of the recording, ``RE…``."""
+    status: str
+    """``completed``, or ``absent`` where there was nothing to record."""
+    recording_url: str | None = None
+    """Where it is, ``.mp3`` or ``.wav`` behind it; reading it needs the account's credentials."""
+    duration: int | None = None
+    """Seconds."""
+    channels: int | None = None
+    """2 where each side has a channel of its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _InStream(Event):
+    """What every event of a media stream carries."""
+
+    call_sid: str
+    """Twilio's id of the call: speak with it."""
+    stream_sid: str
+    """Twilio's id of the media stream, ``MZ…``."""
+    from_: str
+    """Who is calling; ``anonymous`` where they hide their number."""
+    to: str
+    """Who is called."""
+    direction: CallDirection
+    """Who called whom."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoiceStreamStarted(_InStream):
+    """The agent can hear the person and speak to them."""
+
+    detail_type: ClassVar[str] = "VOICE_STREAM_STARTED"
+
+    leg: int = 0
+    """0 for the call's first stream; more where one before it ended early."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoiceStreamEnded(_InStream):
+    """The agent can no longer hear the person. Comes once a stream; a later one of the same call may follow."""
+
+    detail_type: ClassVar[str] = "VOICE_STREAM_ENDED"
+
+    reason: StreamEnd
+    """``stopped`` by Twilio, ``closed`` socket, ``failed`` by Twilio's word, ``no_reply`` of the agent in time, ``call_ended``,
+    or ``lost``: nobody said so, and reconciliation found it."""
+    duration: float
+    """Seconds."""
+    frames: int
+    """Frames of audio that were heard, 20 ms each as a rule."""
+    gaps: int
+    """Frames that never came."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechReceived(_InStream):
+    """The person said something and stopped."""
+
+    detail_type: ClassVar[str] = "SPEECH_RECEIVED"
+
+    text: str
+    """Their words."""
+    confidence: float | None = None
+    """How sure the transcriber is, 0 to 1, if it says."""
+    starts_at_ms: int
+    """Where in the stream the words begin, in milliseconds from its start."""
+    duration_ms: int
+    """How long they took."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechPartial(_InStream):
+    """What the person is saying, as far as it is understood; only with the parameter ``PartialTranscripts``."""
+
+    detail_type: ClassVar[str] = "SPEECH_PARTIAL"
+
+    text: str
+    """Their words so far; later ones may change them."""
+    starts_at_ms: int
+    """Where in the stream the words begin, in milliseconds from its start: the same as in the SPEECH_RECEIVED that follows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechPlayed(_InStream):
+    """The person has heard an utterance to its end."""
+
+    detail_type: ClassVar[str] = "SPEECH_PLAYED"
+
+    utterance_id: str
+    """As `say` answered it."""
+    text: str
+    """What was said; ``[audio]`` where it was sound."""
+    duration_ms: int
+    """How long it took."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechInterrupted(_InStream):
+    """An utterance was stopped before its end."""
+
+    detail_type: ClassVar[str] = "SPEECH_INTERRUPTED"
+
+    utterance_id: str
+    """As `say` answered it."""
+    text: str
+    """What was to be said; ``[audio]`` where it was sound."""
+    heard: str
+    """The words that the person heard, to within about a second; may be empty."""
+    heard_ms: int
+    """How much of it was played, in milliseconds."""
+    cause: InterruptionCause
+    """The person's ``speech`` or ``key``, another ``say``, or the ``end`` of the stream."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DtmfReceived(_InStream):
+    """The person pressed a key."""
+
+    detail_type: ClassVar[str] = "DTMF_RECEIVED"
+
+    digit: str
+    """``0``-``9``, ``*``, ``#`` or ``A``-``D``."""
+
+
 EVENTS: tuple[type[Event], ...] = (
     SmsReceived,
     SmsSent,
@@ -257,6 +412,15 @@ EVENTS: tuple[type[Event], ...] = (
     CallStarted,
     CallStatusChanged,
     CallEnded,
+    CallAnsweredBy,
+    CallRecorded,
+    VoiceStreamStarted,
+    VoiceStreamEnded,
+    SpeechReceived,
+    SpeechPartial,
+    SpeechPlayed,
+    SpeechInterrupted,
+    DtmfReceived,
 )
 
 

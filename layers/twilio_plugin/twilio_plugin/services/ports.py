@@ -11,9 +11,12 @@ if TYPE_CHECKING:  # a webhook does not pay for what only sends need
     from twilio_plugin.domain.call import Call, CallRequest, CallUpdate
     from twilio_plugin.domain.conversation import Entry
     from twilio_plugin.domain.events import Event
+    from twilio_plugin.domain.media_stream import Frame
     from twilio_plugin.domain.message_status import StatusUpdate
     from twilio_plugin.domain.opt_out import ContactState
     from twilio_plugin.domain.outbound import Part, Receipt, TwilioMessage
+    from twilio_plugin.domain.speech import Piece, Utterance
+    from twilio_plugin.domain.stream import Stream, StreamEnd
 
 Clock = Callable[[], datetime]
 
@@ -181,6 +184,171 @@ class Calling(Protocol):
 
     def made(self, request: CallRequest, *, since: datetime) -> list[CallUpdate]:
         """The calls Twilio has from this sender to this recipient since a moment; oldest first. Raises StorageUnavailable."""
+
+
+class Superseded(Exception):
+    """Another session acts for the stream now, or it is over: whoever gets this stops at once."""
+
+
+class Streams(Protocol):
+    """Media streams of calls. Every method that announces commits state and event together."""
+
+    def open(self, stream: Stream, event: Event) -> bool:
+        """Keep a new stream and announce it. False if this very stream is there already: nothing is written.
+
+        Raises:
+            StreamRefused: the leg belongs to another stream, or the call is not one of ours or over.
+        """
+
+    def of_connection(self, connection_id: str) -> Stream | None:
+        """The stream that came over a connection."""
+
+    def of_call(self, call_sid: str) -> Stream | None:
+        """The call's latest stream, ended or not. Strongly consistent."""
+
+    def read(self, stream: Stream) -> Stream:
+        """The stream as it is now. Strongly consistent."""
+
+    def active(self) -> list[Stream]:
+        """Streams that have not ended, the longest-running first; at most a hundred."""
+
+    def appoint(self, stream: Stream, session_id: str, *, restart: bool) -> bool:
+        """Let another session act for the stream. `stream` says which one did so far; a restart is counted.
+
+        False if it is another by now, or the stream is over: nothing is written.
+        """
+
+    def take(self, stream: Stream, session_id: str, now: str) -> Stream:
+        """The appointed session begins, once. Raises Superseded."""
+
+    def save(self, stream: Stream, now: str) -> None:
+        """Keep where the session is: cursor, frames, gaps, turns, last words, and that it is alive. Raises Superseded."""
+
+    def raise_generation(self, stream: Stream) -> None:
+        """What is being said now is to stop."""
+
+    def end(self, stream: Stream, event: Event) -> bool:
+        """Close it for good (``stream.ended_at``, ``stream.end``) and announce that. False if it is over already."""
+
+
+class Utterances(Protocol):
+    """What the agent says. Every method that announces commits state, event and history together."""
+
+    def hold(self, stream: Stream, utterance_id: str, *, until: str, now: str) -> bool:
+        """Take, or keep, the right to speak into the stream until a moment. False while somebody else has it."""
+
+    def let_go(self, stream: Stream, utterance_id: str) -> None:
+        """Give it back."""
+
+    def begin(self, utterance: Utterance) -> None:
+        """Keep a new utterance, and that the stream is saying it."""
+
+    def add_pieces(self, utterance: Utterance, more: Sequence[Piece], *, complete: bool) -> bool:
+        """Add pieces before they are sent. False if the utterance is over: nothing is written."""
+
+    def find(self, call_sid: str, utterance_id: str) -> Utterance | None:
+        """One utterance. Strongly consistent."""
+
+    def open(self, call_sid: str) -> list[Utterance]:
+        """Those that are not over, oldest first. Strongly consistent."""
+
+    def heard(self, utterance: Utterance, pieces: int) -> None:
+        """So many pieces were played; nothing changes if more were, or if it is over."""
+
+    def end(self, utterance: Utterance, event: Event, entry: Entry | None) -> bool:
+        """Close it as ``utterance.state`` with what was heard. False if it is over already, or if more was heard meanwhile."""
+
+
+class Frames(Protocol):
+    """Audio on its way from the socket to the session."""
+
+    def put(self, connection_id: str, frame: Frame, *, expires_at: int) -> None:
+        """Keep a frame; the same one twice is one."""
+
+    def put_end(self, connection_id: str, end: StreamEnd, *, last: int | None, expires_at: int) -> None:
+        """Write behind all audio that no more comes. `last` is the sequence number of Twilio's ``stop``, if it came."""
+
+    def after(self, connection_id: str, cursor: int, *, limit: int) -> Arrived:
+        """What has arrived beyond a sequence number, in order. Strongly consistent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """Frames by sequence number, and the end if it is there."""
+
+    frames: list[Frame]
+    end: StreamEnd | None = None
+
+
+class ConnectionGone(Exception):
+    """The socket is closed: nothing can be sent any more."""
+
+
+class Connections(Protocol):
+    """Open WebSocket connections."""
+
+    def send(self, connection_id: str, message: str) -> None:
+        """Send a message behind those sent before.
+
+        Raises:
+            ConnectionGone: nobody is there.
+            StorageUnavailable: API Gateway refused for good or could not be reached.
+        """
+
+    def close(self, connection_id: str) -> None:
+        """Hang up the socket; nothing happens if it is closed already. Raises StorageUnavailable."""
+
+    def is_open(self, connection_id: str) -> bool:
+        """Whether somebody is there. Raises StorageUnavailable."""
+
+
+class Sessions(Protocol):
+    """Where call sessions run."""
+
+    def start(self, stream: Stream, session_id: str) -> None:
+        """Run a session of this id, in the background. Raises StorageUnavailable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What was said in a turn."""
+
+    text: str
+    confidence: float | None = None
+    """0 to 1, if the engine says."""
+
+
+class Transcription(Protocol):
+    """One turn being transcribed while it is spoken. No method waits for the engine."""
+
+    def write(self, audio: bytes) -> None:
+        """More of the person's voice, µ-law."""
+
+    def partial(self) -> str:
+        """The words so far; empty if there are none."""
+
+    def finish(self) -> None:
+        """No more audio comes."""
+
+    def result(self) -> Transcript | None:
+        """The final words after `finish`, or None while the engine is at it. Raises SpeechUnavailable."""
+
+    def cancel(self) -> None:
+        """The words are not wanted."""
+
+
+class Transcriber(Protocol):
+    """An engine that hears. Another one can be brought: see docs/decisions."""
+
+    def begin(self) -> Transcription:
+        """A new turn."""
+
+
+class Synthesizer(Protocol):
+    """An engine that speaks. Another one can be brought: see docs/decisions."""
+
+    def synthesize(self, text: str) -> bytes:
+        """The words as µ-law, 8,000 samples a second. Raises SpeechUnavailable."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,158 @@
+"""Twilio's Media Streams messages, as they come and as they go.
+
+Source: Twilio, "Media Streams: WebSocket messages". Numbers arrive as strings. What we send has exactly the fields that Twilio
+knows: one more is its error 31951. All messages of a stream are numbered from 1 by ``sequenceNumber``, and the audio of a track
+by ``media.chunk``; API Gateway may deliver them in another order.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from twilio_plugin.errors import UnreadableMessage
+
+INBOUND = "inbound"  # the track of the person's voice
+# Far above any number a stream reaches in a day: what is written there sorts behind all audio.
+END_OF_STREAM = 10**15
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStart:
+    """``start``: what the stream is, once, before any audio."""
+
+    stream_sid: str
+    call_sid: str
+    account_sid: str
+    encoding: str
+    sample_rate: int
+    parameters: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """``media``: a piece of one track's audio, 20 ms as a rule."""
+
+    sequence_number: int
+    chunk: int
+    """Counts this track's frames from 1 without a gap."""
+    timestamp: int
+    """Milliseconds since the stream began."""
+    track: str
+    payload: bytes
+    """µ-law, 8,000 bytes a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """``mark``: playback has reached the mark of this name, or was cleared."""
+
+    stream_sid: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """``dtmf``: the person pressed a key."""
+
+    stream_sid: str
+    sequence_number: int
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStop:
+    """``stop``: no more audio comes."""
+
+    stream_sid: str
+    sequence_number: int
+
+
+Message = StreamStart | Frame | Mark | Key | StreamStop
+
+
+def read_message(text: str) -> Message | None:
+    """Read what Twilio sent; None for ``connected``, which says nothing.
+
+    Raises:
+        UnreadableMessage: not JSON, an unknown event, or one without a field it must have; the message names it.
+    """
+    try:
+        message = json.loads(text)
+    except ValueError as error:
+        raise UnreadableMessage("The message is not JSON.") from error
+    event = message.get("event") if isinstance(message, dict) else None
+    try:
+        match event:
+            case "connected":
+                return None
+            case "start":
+                return _start(message["start"])
+            case "media":
+                return _frame(message["sequenceNumber"], message["media"])
+            case "mark":
+                return Mark(_text(message["streamSid"]), _text(message["mark"]["name"]))
+            case "dtmf":
+                return Key(_text(message["streamSid"]), _number(message["sequenceNumber"]), _text(message["dtmf"]["digit"]))
+            case "stop":
+                return StreamStop(_text(message["streamSid"]), _number(message["sequenceNumber"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise UnreadableMessage(f"A {event!r} message lacks a field or has one of another kind: {error}.") from error
+    raise UnreadableMessage(f"The event is {str(event)[:20]!r}, which Media Streams does not have.")
+
+
+def media(stream_sid: str, audio: bytes) -> str:
+    """Play this µ-law audio when what was sent before has been played."""
+    payload = base64.b64encode(audio).decode()
+    return _message({"event": "media", "streamSid": stream_sid, "media": {"payload": payload}})
+
+
+def mark(stream_sid: str, name: str) -> str:
+    """Tell us, by a mark of the same name, when playback gets here."""
+    return _message({"event": "mark", "streamSid": stream_sid, "mark": {"name": name}})
+
+
+def clear(stream_sid: str) -> str:
+    """Stop playing and forget what waits; all open marks come back at once."""
+    return _message({"event": "clear", "streamSid": stream_sid})
+
+
+def _start(start: dict[str, Any]) -> StreamStart:
+    parameters = start.get("customParameters") or {}
+    return StreamStart(
+        stream_sid=_text(start["streamSid"]),
+        call_sid=_text(start["callSid"]),
+        account_sid=_text(start["accountSid"]),
+        encoding=_text(start["mediaFormat"]["encoding"]),
+        sample_rate=_number(start["mediaFormat"]["sampleRate"]),
+        parameters={str(name): str(value) for name, value in parameters.items()},
+    )
+
+
+def _frame(sequence_number: Any, media: dict[str, Any]) -> Frame:
+    return Frame(
+        sequence_number=_number(sequence_number),
+        chunk=_number(media["chunk"]),
+        timestamp=_number(media["timestamp"]),
+        track=_text(media["track"]),
+        payload=base64.b64decode(media["payload"], validate=True),
+    )
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{str(value)[:20]!r} is not a text")
+    return value
+
+
+def _number(value: Any) -> int:
+    number = int(value)
+    if not 0 <= number < END_OF_STREAM:
+        raise ValueError(f"{number} is out of range")
+    return number
+
+
+def _message(content: dict[str, Any]) -> str:
+    return json.dumps(content, separators=(",", ":"))

@@ -1,0 +1,112 @@
+"""What the agent says in a call: an utterance, its pieces, and how much of it was heard.
+
+Text is synthesized phrase by phrase, so that the first words are out before the last are made. A phrase's audio goes out in
+pieces of at most a second, each with a mark behind it: the marks that come back tell what the person has heard.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from twilio_plugin.domain.audio import BYTES_PER_SECOND
+
+# ``speaking``: on its way or being played. The other two are final.
+UtteranceState = Literal["speaking", "played", "interrupted"]
+# What stopped an utterance: the person spoke or pressed a key, the agent said something else, the call or its stream ended.
+InterruptionCause = Literal["speech", "key", "say", "end"]
+
+PIECE_BYTES = BYTES_PER_SECOND
+LONGEST_PHRASE = 200  # characters
+_SENTENCE = re.compile(r"[^.!?…。！？\n]*(?:[.!?…。！？]+[\"'”’)\]]*(?=\s|$)|\n|$|[.!?…。！？]+)\s*")
+_WORDS = re.compile(r"\S+\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """At most a second of an utterance."""
+
+    words: str
+    """The words that are said in it, with the space behind them; may be empty."""
+    milliseconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Utterance:
+    """Something the agent says, as it is kept."""
+
+    call_sid: str
+    stream_sid: str
+    utterance_id: str
+    text: str
+    """What is being said; ``[audio]`` where the agent gave sound instead of words."""
+    allow_barge_in: bool
+    started_at: str
+    state: UtteranceState = "speaking"
+    pieces: tuple[Piece, ...] = ()
+    """Those made so far."""
+    complete: bool = False
+    """Whether these are all."""
+    heard: int = 0
+    """How many pieces were played to their end."""
+
+    @property
+    def heard_text(self) -> str:
+        """The words of the pieces that were played."""
+        return "".join(piece.words for piece in self.pieces[: self.heard]).strip()
+
+    @property
+    def heard_milliseconds(self) -> int:
+        """How long the played pieces are."""
+        return sum(piece.milliseconds for piece in self.pieces[: self.heard])
+
+
+def mark_name(utterance_id: str, piece: int) -> str:
+    """The mark behind the piece of this number, counted from 1."""
+    return f"{utterance_id}:{piece}"
+
+
+def read_mark(name: str) -> tuple[str, int] | None:
+    """Utterance and piece of a mark; None for a mark that is not ours."""
+    utterance_id, colon, piece = name.rpartition(":")
+    return (utterance_id, int(piece)) if colon and piece.isascii() and piece.isdigit() and len(piece) < 9 else None
+
+
+def phrases(text: str) -> Iterator[str]:
+    """The text in sentences, long ones in parts of at most `LONGEST_PHRASE` characters. Joined, they are the text."""
+    for sentence in _SENTENCE.findall(text):
+        rest = sentence
+        while len(rest) > LONGEST_PHRASE:
+            cut = rest.rfind(" ", 1, LONGEST_PHRASE) + 1 or LONGEST_PHRASE
+            yield rest[:cut]
+            rest = rest[cut:]
+        if rest:
+            yield rest
+
+
+def pieces(phrase: str, audio: bytes) -> list[tuple[Piece, bytes]]:
+    """A phrase's audio in pieces, each with the words that fall into it if all characters take equally long."""
+    words = _WORDS.findall(phrase) or [phrase]
+    sounds = [audio[at : at + PIECE_BYTES] for at in range(0, len(audio), PIECE_BYTES)] or [b""]
+    shares = _shares(words, [len(sound) for sound in sounds])
+    return [(Piece(share, _milliseconds(sound)), sound) for share, sound in zip(shares, sounds, strict=True)]
+
+
+def _shares(words: Sequence[str], lengths: Sequence[int]) -> list[str]:
+    """The words by the piece in which each ends; what rounding leaves over belongs to the last."""
+    shares = [""] * len(lengths)
+    total, whole = sum(map(len, words)) or 1, sum(lengths) or 1
+    said = 0
+    for word in words:
+        said += len(word)
+        end, at = said / total * whole, 0
+        while at < len(lengths) - 1 and sum(lengths[: at + 1]) < end - 1e-6:
+            at += 1
+        shares[at] += word
+    return shares
+
+
+def _milliseconds(audio: bytes) -> int:
+    return len(audio) * 1000 // BYTES_PER_SECOND
