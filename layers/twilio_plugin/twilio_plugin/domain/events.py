@@ -262,7 +262,7 @@ class CallAnsweredBy(Event):
     to: str
     """The person called."""
     answered_by: str
-    """``human``, ``machine_start``, ``machine_end_beep``, ``machine_end_silence``, ``machine_end_other``, ``fax``, ``unknown``."""
+    """Twilio's word: ``human``, ``machine_start``, ``machine_end_beep``, ``machine_end_silence``, ``fax``, ``unknown`` …"""
     control: dict[str, str] | None = None
     """What the call is told to do because of it, as `control_call` takes it: hang up, or leave a message."""
     request_id: str | None = None
