@@ -24,6 +24,9 @@ class OutboxTable:
         """The write that adds an event, for a transaction."""
         return {"Put": {"TableName": self._table, "Item": row(event)}}
 
+    def add(self, event: Event) -> None:
+        self._database.write(self.put(event))
+
     def delete(self, event_ids: Iterable[str]) -> None:
         self._database.delete_many(self._table, [{"event_id": event_id} for event_id in event_ids])
 

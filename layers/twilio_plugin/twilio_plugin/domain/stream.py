@@ -10,7 +10,7 @@ import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from twilio_plugin.domain.call import CallDirection
 from twilio_plugin.errors import StreamRefused
@@ -61,6 +61,19 @@ class Stream:
     said_at: str | None = None
     last_words: str | None = None
     """What the person said last."""
+
+    @property
+    def envelope(self) -> dict[str, Any]:
+        """What every event of a stream carries."""
+        return {
+            "account_sid": self.account_sid,
+            "conversation_id": self.conversation_id,
+            "call_sid": self.call_sid,
+            "stream_sid": self.stream_sid,
+            "from_": self.from_,
+            "to": self.to,
+            "direction": self.direction,
+        }
 
     @property
     def ours(self) -> str:

@@ -51,6 +51,9 @@ class Conversations(Protocol):
     def add_received(self, entry: Entry, events: Sequence[Event], ledger: LedgerChange | None) -> bool:
         """False if this message is there already: then nothing is written. Raises LedgerMoved."""
 
+    def add_turn(self, entry: Entry) -> None:
+        """Keep what a person said in a call; the same turn twice is one."""
+
     def apply_status(self, update: StatusUpdate, event: Event) -> bool:
         """False if the message has reached this rank already: then nothing is written."""
 
@@ -370,6 +373,9 @@ class EventBus(Protocol):
 
 class Outbox(Protocol):
     """Events committed and not yet on the bus."""
+
+    def add(self, event: Event) -> None:
+        """An event that tells of nothing we keep; the same one twice is one."""
 
     def delete(self, event_ids: Iterable[str]) -> None:
         """They are on the bus."""

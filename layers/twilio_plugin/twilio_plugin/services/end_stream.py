@@ -1,0 +1,66 @@
+"""A stream ends once, whoever says so first: Twilio's ``stop``, the socket, the stream's status, the call's end, or time."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from twilio_plugin.domain.events import VoiceStreamEnded, event_id
+from twilio_plugin.domain.stream import Stream, StreamEnd
+from twilio_plugin.domain.timestamp import epoch, iso
+from twilio_plugin.services.ports import Clock, Frames, Streams, Utterances
+from twilio_plugin.services.stop_speaking import end_utterances
+
+ALIVE = timedelta(seconds=15)  # a session writes every second
+_FRAMES_KEPT = 1 / 8  # days
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEnder:
+    """What ending a stream needs."""
+
+    streams: Streams
+    utterances: Utterances
+    frames: Frames
+    clock: Clock
+
+
+def announce_end(stream: Stream, end: StreamEnd, by: StreamEnder, *, last: int | None = None) -> None:
+    """Somebody says that the stream is over. Its session first hears what was said until then; without one, it ends here.
+
+    `last` is the sequence number of Twilio's ``stop``.
+    """
+    if stream.ended_at:
+        return
+    now = by.clock()
+    by.frames.put_end(stream.connection_id, end, last=last, expires_at=epoch(now, days=_FRAMES_KEPT))
+    if not is_heard(stream, now):
+        end_stream(stream, end, by)
+
+
+def end_stream(stream: Stream, end: StreamEnd, by: StreamEnder) -> bool:
+    """Close it for good: what was being said is over too. False if it had ended before."""
+    end_utterances(stream, "end", by.utterances, by.clock)
+    return by.streams.end(*ended(stream, end, iso(by.clock())))
+
+
+def is_heard(stream: Stream, now: datetime) -> bool:
+    """Whether a session listens: it has just been appointed, or was there a moment ago."""
+    last_sign = datetime.fromisoformat(stream.seen_at or stream.started_at)
+    return stream.session_id is not None and now - last_sign < ALIVE
+
+
+def ended(stream: Stream, end: StreamEnd, now: str) -> tuple[Stream, VoiceStreamEnded]:
+    """The stream as it is kept once it is over, and the announcement."""
+    seconds = (datetime.fromisoformat(now) - datetime.fromisoformat(stream.started_at)).total_seconds()
+    event = VoiceStreamEnded(
+        event_id=event_id(VoiceStreamEnded, stream.stream_sid),
+        occurred_at=now,
+        reason=end,
+        duration=round(max(seconds, 0.0), 3),
+        frames=stream.frames,
+        gaps=stream.gaps,
+        **stream.envelope,
+    )
+    return dataclasses.replace(stream, ended_at=now, end=end), event

@@ -1,0 +1,193 @@
+"""The agent says something to a person on the phone."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from twilio_plugin.domain import media_stream
+from twilio_plugin.domain.actions import Said, Say
+from twilio_plugin.domain.audio import BYTES_PER_SECOND
+from twilio_plugin.domain.speech import Piece, Utterance, mark_name, phrases, pieces
+from twilio_plugin.domain.stream import Stream
+from twilio_plugin.domain.timestamp import iso
+from twilio_plugin.errors import InvalidRequest, NoMediaStream, SpeakerBusy, SpeechUnavailable
+from twilio_plugin.services.ports import Clock, ConnectionGone, Synthesizer
+from twilio_plugin.services.stop_speaking import Interrupter, hush, interrupt, interrupted
+
+MAX_AUDIO_SECONDS = 60
+_AUDIO = "[audio]"
+
+
+class _Phrase:
+    """A phrase in pieces, with its sound."""
+
+    def __init__(self, cut: Sequence[tuple[Piece, bytes]], *, is_last: bool) -> None:
+        self.pieces = tuple(piece for piece, _ in cut)
+        self.sounds = tuple(sound for _, sound in cut)
+        self.is_last = is_last
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """What speaking needs."""
+
+    by: Interrupter
+    synthesizer: Synthesizer
+    clock: Clock
+    sleep: Callable[[float], None]
+    new_id: Callable[[], str]
+    """Ids that sort by time."""
+    hold: timedelta = timedelta(seconds=15)
+    """How long the stream stays ours without a sign of life; longer than the synthesis of a phrase takes."""
+    patience: timedelta = timedelta(seconds=30)
+    """How long to wait for somebody else who is sending."""
+    look_every: float = 0.05
+    """Seconds."""
+
+
+def say(request: Say, speaker: Speaker) -> Said:
+    """Send it, behind whatever is still being played; answers when Twilio has it all.
+
+    Raises:
+        InvalidRequest: nothing to say, or sound that is none.
+        NoMediaStream: the call has no open stream, or it was closed meanwhile.
+        SpeakerBusy: another utterance is being sent for too long.
+        SpeechUnavailable: the synthesizer failed; what it had made by then is played.
+    """
+    spoken = _phrases(request, speaker.synthesizer)
+    stream = open_stream(request.call_sid, speaker.by)
+    if request.interrupt:
+        interrupt(stream, "say", speaker.by)
+    utterance_id = speaker.new_id()
+    _wait_for_turn(stream, utterance_id, speaker)
+    try:
+        finished = _speak(request, utterance_id, spoken, speaker)
+    except ConnectionGone as gone:
+        raise NoMediaStream(f"The stream of {request.call_sid} was closed before all was said.") from gone
+    finally:
+        speaker.by.utterances.let_go(stream, utterance_id)
+    return Said(utterance_id=utterance_id, call_sid=request.call_sid, status="accepted" if finished else "interrupted")
+
+
+def open_stream(call_sid: str, by: Interrupter) -> Stream:
+    """The stream to speak into.
+
+    Raises:
+        NoMediaStream: there is none.
+    """
+    stream = by.streams.of_call(call_sid)
+    if stream is None or stream.ended_at:
+        raise NoMediaStream(
+            f"{call_sid} has no open media stream: it is over, not answered yet, or run by a TwiML document. "
+            "Wait for VOICE_STREAM_STARTED; `control_call` replaces a document."
+        )
+    return stream
+
+
+def _wait_for_turn(stream: Stream, utterance_id: str, speaker: Speaker) -> None:
+    deadline = speaker.clock() + speaker.patience
+    while not _hold(stream, utterance_id, speaker):
+        if speaker.clock() >= deadline:
+            raise SpeakerBusy(f"Another utterance is being sent to {stream.call_sid}. Say this after it was accepted.")
+        speaker.sleep(speaker.look_every)
+
+
+def _hold(stream: Stream, utterance_id: str, speaker: Speaker) -> bool:
+    now = speaker.clock()
+    return speaker.by.utterances.hold(stream, utterance_id, until=iso(now + speaker.hold), now=iso(now))
+
+
+def _speak(request: Say, utterance_id: str, spoken: Iterator[_Phrase], speaker: Speaker) -> bool:
+    """Whether it was sent to the end. Each phrase is on its way before the next one is made."""
+    by = speaker.by
+    stream = open_stream(request.call_sid, by)  # as it is now that it is our turn
+    first = next(spoken)
+    utterance = Utterance(
+        call_sid=stream.call_sid,
+        stream_sid=stream.stream_sid,
+        utterance_id=utterance_id,
+        text=request.text or _AUDIO,
+        allow_barge_in=request.allow_barge_in,
+        started_at=iso(speaker.clock()),
+        pieces=first.pieces,
+        complete=first.is_last,
+    )
+    by.utterances.begin(utterance)
+    try:
+        if not _send(stream, utterance, 0, first, by):
+            return False
+        sent = len(first.pieces)
+        for phrase in spoken:
+            _hold(stream, utterance_id, speaker)
+            if not by.utterances.add_pieces(utterance, phrase.pieces, complete=phrase.is_last):
+                return False  # interrupted, and Twilio has been told
+            if not _send(stream, utterance, sent, phrase, by):
+                return False
+            sent += len(phrase.pieces)
+    except ConnectionGone:
+        interrupted(utterance, stream, "end", by.utterances, by.clock)
+        raise
+    except SpeechUnavailable:
+        by.utterances.add_pieces(utterance, (), complete=True)  # what was sent is all there is
+        raise
+    return True
+
+
+def _send(stream: Stream, utterance: Utterance, sent: int, phrase: _Phrase, by: Interrupter) -> bool:
+    """Send one phrase. False if the stream's generation rises meanwhile: then no more of this may be heard."""
+    for number, sound in enumerate(phrase.sounds, sent + 1):
+        if _is_interrupted(stream, by):
+            break
+        if sound:
+            by.connections.send(stream.connection_id, media_stream.media(stream.stream_sid, sound))
+        by.connections.send(
+            stream.connection_id, media_stream.mark(stream.stream_sid, mark_name(utterance.utterance_id, number))
+        )
+    if not _is_interrupted(stream, by):
+        return True
+    # What was sent after somebody's `clear` would still be played. They may also have come before this utterance was kept.
+    interrupted(utterance, stream, "speech", by.utterances, by.clock)
+    hush(stream, by.connections)
+    return False
+
+
+def _is_interrupted(stream: Stream, by: Interrupter) -> bool:
+    return by.streams.read(stream).generation != stream.generation
+
+
+def _phrases(request: Say, synthesizer: Synthesizer) -> Iterator[_Phrase]:
+    """What is to be said, one phrase after the other, each made when it is asked for.
+
+    Raises:
+        InvalidRequest: now, and not when the first is asked for.
+    """
+    if (request.text is None) == (request.audio is None):
+        raise InvalidRequest("Give one of `text` and `audio`: it is what the person hears.")
+    if request.audio is not None:
+        sound = _sound(request.audio)
+        return iter([_Phrase(pieces("", sound), is_last=True)])
+    texts = [text for text in phrases(request.text or "") if any(character.isalnum() for character in text)]
+    if not texts:
+        raise InvalidRequest("`text` holds nothing that can be spoken.")
+    return (
+        _Phrase(pieces(text, synthesizer.synthesize(text.strip())), is_last=number == len(texts))
+        for number, text in enumerate(texts, 1)
+    )
+
+
+def _sound(audio: str) -> bytes:
+    try:
+        sound = base64.b64decode(audio, validate=True)
+    except binascii.Error as error:
+        raise InvalidRequest("`audio` is not base64.") from error
+    if not 0 < len(sound) <= MAX_AUDIO_SECONDS * BYTES_PER_SECOND:
+        raise InvalidRequest(
+            f"`audio` has {len(sound)} bytes; it must be µ-law of 8,000 bytes a second, at most {MAX_AUDIO_SECONDS} seconds."
+        )
+    if sound.startswith((b"RIFF", b"ID3", b"OggS")):
+        raise InvalidRequest("`audio` has the header of a file; it must be raw µ-law, 8,000 samples a second.")
+    return sound
