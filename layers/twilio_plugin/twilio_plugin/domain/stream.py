@@ -61,6 +61,8 @@ class Stream:
     said_at: str | None = None
     last_words: str | None = None
     """What the person said last."""
+    heard_at: str | None = None
+    """When that was announced."""
 
     @property
     def envelope(self) -> dict[str, Any]:

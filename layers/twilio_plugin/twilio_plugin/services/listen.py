@@ -118,14 +118,14 @@ class _Session:
         self._hand_over_anyway = min(timedelta(seconds=15), whole * 0.15)
         self._buffer = JitterBuffer(frames=stream.frames, gaps=stream.gaps, chunk=stream.frames + stream.gaps)
         self._detector = ears.turn_detector()
-        self._read_to = stream.cursor
+        self._read_to = self._newest = stream.cursor
         # What had been counted when each frame was heard: a cursor is saved with the counts that belong to it.
         self._counts: deque[tuple[int, int, int]] = deque()
         self._turn: _Turn | None = None
         self._waiting: deque[_Turn] = deque()
         now = ears.clock()
         self._saved_at = self._heard_at = self._checked_at = self._partial_at = now
-        self._waits_since: datetime | None = now
+        self._waits_since = _waits_since(stream)
 
     def run(self) -> Outcome:
         try:
@@ -134,8 +134,9 @@ class _Session:
                 if end:
                     return self._end(end)
                 if self._is_left_alone():
+                    self._end("no_reply")  # before the call's document goes on, and asks why
                     self._ears.connections.close(self._stream.connection_id)
-                    return self._end("no_reply")
+                    return "ended"
                 if self._hands_over():
                     return "handed_over"
                 self._ears.sleep(self._ears.look_every)
@@ -148,8 +149,8 @@ class _Session:
         arrived = self._ears.frames.after(self._stream.connection_id, self._read_to, limit=_PAGE)
         now = self._ears.clock()
         self._buffer.put(arrived.frames)
-        if arrived.frames:
-            self._heard_at = now
+        if arrived.frames and arrived.frames[-1].sequence_number > self._newest:
+            self._newest, self._heard_at = arrived.frames[-1].sequence_number, now
         over = arrived.end is not None and len(arrived.frames) < _PAGE
         for frame in self._buffer.take(flush=over):
             self._hear(frame)
@@ -246,8 +247,9 @@ class _Session:
         self._save()  # only who is in charge may announce
         self._ears.conversations.add_turn(entry)
         self._publish(event)
-        self._stream = replace(self._stream, turns=stream.turns + 1, last_words=transcript.text)
-        self._waits_since = self._ears.clock()
+        heard_at = iso(self._ears.clock())
+        self._stream = replace(self._stream, turns=stream.turns + 1, last_words=transcript.text, heard_at=heard_at)
+        self._waits_since = heard_at
 
     def _event(self, turn: _Turn, transcript: Transcript) -> SpeechReceived:
         stream = self._stream
@@ -304,11 +306,10 @@ class _Session:
     def _is_left_alone(self) -> bool:
         """Whether the agent has not said a word since the person did, for too long."""
         since = self._waits_since
-        if since is None or self._waiting or self._ears.clock() - since < self._ears.reply_timeout:
+        if since is None or self._waiting or iso(self._ears.clock() - self._ears.reply_timeout) < since:
             return False
-        said_at = self._ears.streams.read(self._stream).said_at
-        self._waits_since = None
-        return said_at is None or said_at < iso(since)
+        self._waits_since = _waits_since(self._ears.streams.read(self._stream))
+        return self._waits_since is not None
 
     def _hands_over(self) -> bool:
         remaining = self._remaining()
@@ -331,3 +332,9 @@ class _Session:
         whole = replace(self._stream, frames=self._buffer.frames, gaps=self._buffer.gaps)
         end_stream(whole, end, self._ears.ender)
         return "ended"
+
+
+def _waits_since(stream: Stream) -> str | None:
+    """Since when the person waits for a word of the agent, if they do."""
+    since = stream.heard_at or stream.started_at
+    return since if stream.said_at is None or stream.said_at < since else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from twilio_plugin.domain.events import VoiceStreamStarted, event_id
 from twilio_plugin.domain.media_stream import StreamStart
@@ -46,11 +46,20 @@ def start_stream(connection_id: str, start: StreamStart, by: StreamOpener) -> St
 
 
 def appoint_session(stream: Stream, streams: Streams, sessions: Sessions, session_id: str, *, restart: bool) -> bool:
-    """Let a new session listen. False if another one does already, or the stream is over."""
-    appointed = streams.appoint(stream, session_id, restart=restart)
-    if appointed:
+    """Let a new session listen. False if another one does already, or the stream is over.
+
+    Raises:
+        StorageUnavailable: the one that was in charge before still is.
+    """
+    if not streams.appoint(stream, session_id, restart=restart):
+        return False
+    try:
         sessions.start(stream, session_id)
-    return appointed
+    except StorageUnavailable:
+        if stream.session_id:
+            streams.appoint(replace(stream, session_id=session_id), stream.session_id, restart=False)
+        raise
+    return True
 
 
 def _opened(connection_id: str, start: StreamStart, by: StreamOpener) -> Stream:
