@@ -98,7 +98,7 @@ def read_message(text: str) -> Message | None:
                 return Key(_text(message["streamSid"]), _number(message["sequenceNumber"]), _text(message["dtmf"]["digit"]))
             case "stop":
                 return StreamStop(_text(message["streamSid"]), _number(message["sequenceNumber"]))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise UnreadableMessage(f"A {event!r} message lacks a field or has one of another kind: {error}.") from error
     raise UnreadableMessage(f"The event is {str(event)[:20]!r}, which Media Streams does not have.")
 

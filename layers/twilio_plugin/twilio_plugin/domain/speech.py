@@ -20,8 +20,8 @@ InterruptionCause = Literal["speech", "key", "say", "end"]
 
 PIECE_BYTES = BYTES_PER_SECOND
 LONGEST_PHRASE = 200  # characters
-_SENTENCE = re.compile(r"[^.!?…。！？\n]*(?:[.!?…。！？]+[\"'”’)\]]*(?=\s|$)|\n|$|[.!?…。！？]+)\s*")
-_WORDS = re.compile(r"\S+\s*")
+_SENTENCE_END = re.compile(r"""[.!?…]+["'”’)\]]*(?:\s+|$)|[。！？]+\s*|\n\s*""")
+_WORDS = re.compile(r"\s*\S+\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +76,9 @@ def read_mark(name: str) -> tuple[str, int] | None:
 
 def phrases(text: str) -> Iterator[str]:
     """The text in sentences, long ones in parts of at most `LONGEST_PHRASE` characters. Joined, they are the text."""
-    for sentence in _SENTENCE.findall(text):
-        rest = sentence
+    start = 0
+    for end in [*(match.end() for match in _SENTENCE_END.finditer(text)), len(text)]:
+        rest, start = text[start:end], end
         while len(rest) > LONGEST_PHRASE:
             cut = rest.rfind(" ", 1, LONGEST_PHRASE) + 1 or LONGEST_PHRASE
             yield rest[:cut]

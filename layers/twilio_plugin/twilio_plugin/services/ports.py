@@ -225,7 +225,7 @@ class Streams(Protocol):
         """The appointed session begins, once. Raises Superseded."""
 
     def save(self, stream: Stream, now: str) -> None:
-        """Keep where the session is: cursor, frames, gaps, turns, last words and when, and that it is alive. Raises Superseded."""
+        """Keep where the session is (cursor, counts, turns, last words and when) and that it is alive. Raises Superseded."""
 
     def raise_generation(self, stream: Stream) -> None:
         """What is being said now is to stop."""
