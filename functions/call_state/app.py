@@ -1,5 +1,5 @@
 """Invoked by agents: what calls there are."""
 
-from twilio_plugin.runtime import wiring
+from twilio_plugin.runtime.wiring import calls
 
-lambda_handler = wiring.call_state()
+lambda_handler = calls.call_state()

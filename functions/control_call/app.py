@@ -1,5 +1,5 @@
 """Invoked by agents: tell a call what to do."""
 
-from twilio_plugin.runtime import wiring
+from twilio_plugin.runtime.wiring import calls
 
-lambda_handler = wiring.control_call()
+lambda_handler = calls.control_call()

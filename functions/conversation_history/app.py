@@ -1,5 +1,5 @@
 """Invoked by agents: read a conversation."""
 
-from twilio_plugin.runtime import wiring
+from twilio_plugin.runtime.wiring import texts
 
-lambda_handler = wiring.conversation_history()
+lambda_handler = texts.conversation_history()

@@ -1,5 +1,5 @@
 """Stream of the Outbox table: put events on the bus."""
 
-from twilio_plugin.runtime import wiring
+from twilio_plugin.runtime.wiring import upkeep
 
-lambda_handler = wiring.event_relay()
+lambda_handler = upkeep.event_relay()

@@ -1,5 +1,5 @@
 """Invoked by agents: call a person."""
 
-from twilio_plugin.runtime import wiring
+from twilio_plugin.runtime.wiring import calls
 
-lambda_handler = wiring.make_call()
+lambda_handler = calls.make_call()

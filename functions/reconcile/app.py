@@ -1,5 +1,5 @@
 """Every five minutes: settle what should have happened by now."""
 
-from twilio_plugin.runtime import wiring
+from twilio_plugin.runtime.wiring import upkeep
 
-lambda_handler = wiring.reconcile()
+lambda_handler = upkeep.reconcile()

@@ -1,5 +1,5 @@
 """Invoked by agents: send media, with or without words."""
 
-from twilio_plugin.runtime import wiring
+from twilio_plugin.runtime.wiring import texts
 
-lambda_handler = wiring.send_mms()
+lambda_handler = texts.send_mms()

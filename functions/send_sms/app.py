@@ -1,5 +1,5 @@
 """Invoked by agents: send a text."""
 
-from twilio_plugin.runtime import wiring
+from twilio_plugin.runtime.wiring import texts
 
-lambda_handler = wiring.send_sms()
+lambda_handler = texts.send_sms()

@@ -1,5 +1,5 @@
 """POST /webhooks/twilio/sms: a person sent us a text."""
 
-from twilio_plugin.runtime import wiring
+from twilio_plugin.runtime.wiring import texts
 
-lambda_handler = wiring.sms_webhook()
+lambda_handler = texts.sms_webhook()

@@ -1,5 +1,5 @@
 """POST /webhooks/twilio/status: Twilio says how far a message of ours has come."""
 
-from twilio_plugin.runtime import wiring
+from twilio_plugin.runtime.wiring import upkeep
 
-lambda_handler = wiring.status_webhook()
+lambda_handler = upkeep.status_webhook()

@@ -1,5 +1,5 @@
 """POST /webhooks/twilio/voice: a person is calling us."""
 
-from twilio_plugin.runtime import wiring
+from twilio_plugin.runtime.wiring import calls
 
-lambda_handler = wiring.voice_webhook()
+lambda_handler = calls.voice_webhook()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import runpy
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -88,10 +89,8 @@ def _metered_handlers(stage: Stage) -> Iterator[Invoke]:
     with patch.dict(os.environ, variables), redirect_stdout(io.StringIO()):
         session = boto3.Session()
         meter.attach(session)
-        from twilio_plugin.runtime import wiring
-
         with patch.object(boto3, "DEFAULT_SESSION", session):
-            handlers = {function: getattr(wiring, function)() for function in FUNCTIONS}
+            handlers = {function: runpy.run_path(f"functions/{function}/app.py")["lambda_handler"] for function in FUNCTIONS}
 
         def invoke(function: str, payload: Payload) -> Usage:
             with meter.counting() as usage:

@@ -17,8 +17,8 @@ from local.engine import CREDENTIALS, ROOT
 from tests.e2e.conftest import Phone
 from tools import samples
 from twilio_plugin.errors import PluginError
-from twilio_plugin.runtime import wiring
 from twilio_plugin.runtime.observability import logger
+from twilio_plugin.runtime.wiring import parts
 
 CASES = sorted(path.relative_to(ROOT / "events/invocations") for path in (ROOT / "events/invocations").rglob("*.json"))
 Run = Callable[[str, Any], Any]
@@ -73,7 +73,7 @@ def run(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    wiring._dynamodb.cache_clear()
+    parts.dynamodb.cache_clear()
 
     def run(function: str, payload: Any) -> Any:
         path = ROOT / "functions" / function / "app.py"
@@ -85,7 +85,7 @@ def run(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
         return app.lambda_handler(payload, Context())
 
     yield run
-    wiring._dynamodb.cache_clear()
+    parts.dynamodb.cache_clear()
 
 
 def payload(case: Path) -> Any:

@@ -16,7 +16,7 @@ from tests.unit.test_http import request
 from tests.unit.test_twilio_signature import Fields, sign
 from twilio_plugin.adapters.secrets import Credentials, TwilioSecret
 from twilio_plugin.errors import InvalidRequest, Misconfigured, StorageUnavailable
-from twilio_plugin.runtime import wiring
+from twilio_plugin.runtime.wiring import parts, texts, upkeep
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -66,9 +66,9 @@ def stack(dynamodb: DynamoDBClient, new_table: Callable[[str], str], monkeypatch
         "TWILIO_WEBHOOK_URL": PUBLIC,
     }.items():
         monkeypatch.setenv(name, value)
-    wiring._dynamodb.cache_clear()
+    parts.dynamodb.cache_clear()
     yield stack
-    wiring._dynamodb.cache_clear()
+    parts.dynamodb.cache_clear()
 
 
 def webhook(fields: dict[str, str], *, path: str = "/sms", query: str = "", token: str = "first") -> dict[str, Any]:
@@ -78,7 +78,7 @@ def webhook(fields: dict[str, str], *, path: str = "/sms", query: str = "", toke
 
 
 def test_a_text_goes_from_the_webhook_to_the_bus_and_into_the_history(stack: Stack, context: LambdaContext) -> None:
-    sms_webhook, event_relay, history = wiring.sms_webhook(), wiring.event_relay(), wiring.conversation_history()
+    sms_webhook, event_relay, history = texts.sms_webhook(), upkeep.event_relay(), texts.conversation_history()
 
     for _ in range(2):
         answer = sms_webhook(webhook(TEXT), context)
@@ -93,7 +93,7 @@ def test_a_text_goes_from_the_webhook_to_the_bus_and_into_the_history(stack: Sta
 
 
 def test_a_status_callback_is_stored_with_the_send_its_address_names(stack: Stack, context: LambdaContext) -> None:
-    answer = wiring.status_webhook()(webhook(STATUS, path="/status", query="send=key+1&part=2"), context)
+    answer = upkeep.status_webhook()(webhook(STATUS, path="/status", query="send=key+1&part=2"), context)
 
     assert answer == {"statusCode": 204}
     key = {"conversation_id": {"S": "message|SM2"}, "sk": {"S": "MESSAGE"}}
@@ -102,7 +102,7 @@ def test_a_status_callback_is_stored_with_the_send_its_address_names(stack: Stac
 
 
 def test_a_stranger_is_refused_and_stores_nothing(stack: Stack, context: LambdaContext) -> None:
-    assert wiring.sms_webhook()(webhook(TEXT, token="guessed"), context)["statusCode"] == 403
+    assert texts.sms_webhook()(webhook(TEXT, token="guessed"), context)["statusCode"] == 403
     assert stack.outbox_rows() == []
 
 
@@ -119,7 +119,7 @@ def test_a_rotated_token_is_found_at_a_second_look_and_strangers_do_not_make_us_
 
     monkeypatch.setattr("twilio_plugin.adapters.secrets.time.monotonic", lambda: now[0])
     monkeypatch.setattr(TwilioSecret, "_read", counted)
-    handler = wiring.sms_webhook()
+    handler = texts.sms_webhook()
     assert handler(webhook(TEXT), context)["statusCode"] == 200
     stack.rotate("second")
 
@@ -135,7 +135,7 @@ def test_a_rotated_token_is_found_at_a_second_look_and_strangers_do_not_make_us_
 
 def test_both_tokens_count_while_one_replaces_the_other(stack: Stack, context: LambdaContext) -> None:
     stack.rotate("second", "first")
-    handler = wiring.sms_webhook()
+    handler = texts.sms_webhook()
 
     assert [handler(webhook(TEXT, token=token), context)["statusCode"] for token in ("first", "second")] == [200, 200]
 
@@ -145,17 +145,17 @@ def test_a_secret_that_is_not_there_is_a_503_that_twilio_repeats(
 ) -> None:
     monkeypatch.setenv("TWILIO_SECRET", "nowhere")
 
-    assert wiring.sms_webhook()(webhook(TEXT), context)["statusCode"] == 503
+    assert texts.sms_webhook()(webhook(TEXT), context)["statusCode"] == 503
 
 
 def test_the_sending_functions_hold_callers_to_their_contract(stack: Stack, context: LambdaContext) -> None:
-    for handler in (wiring.send_sms(), wiring.send_mms()):
+    for handler in (texts.send_sms(), texts.send_mms()):
         with pytest.raises(InvalidRequest, match="`to`"):
             handler({}, context)
 
 
 def test_reconciling_nothing_says_so(stack: Stack, context: LambdaContext) -> None:
-    assert wiring.reconcile()({}, context) == {
+    assert upkeep.reconcile()({}, context) == {
         "republished": 0,
         "found_sent": 0,
         "found_not_sent": 0,
@@ -175,16 +175,19 @@ def test_trouble_with_texts_does_not_keep_calls_from_being_reconciled(
     monkeypatch.setattr("twilio_plugin.services.reconcile_calls.reconcile_calls", reconciled.append)
 
     with pytest.raises(StorageUnavailable):
-        wiring.reconcile()({}, context)
+        upkeep.reconcile()({}, context)
 
     assert len(reconciled) == 1
 
 
-@pytest.mark.parametrize("name", ["sms_webhook", "status_webhook", "send_sms", "send_mms", "event_relay", "reconcile"])
+@pytest.mark.parametrize(
+    "function",
+    [texts.sms_webhook, texts.send_sms, texts.send_mms, upkeep.status_webhook, upkeep.event_relay, upkeep.reconcile],
+)
 def test_a_function_without_its_environment_says_what_is_missing_as_it_starts(
-    monkeypatch: pytest.MonkeyPatch, name: str
+    monkeypatch: pytest.MonkeyPatch, function: Callable[[], object]
 ) -> None:
     monkeypatch.delenv("OUTBOX_TABLE", raising=False)
 
     with pytest.raises(Misconfigured, match="OUTBOX_TABLE"):
-        getattr(wiring, name)()
+        function()

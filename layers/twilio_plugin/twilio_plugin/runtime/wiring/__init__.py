@@ -1,0 +1,1 @@
+"""The composition root: one function a Lambda, and the only place that builds adapters."""

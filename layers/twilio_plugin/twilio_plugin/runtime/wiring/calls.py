@@ -1,0 +1,99 @@
+"""Functions for calls, both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from twilio_plugin.runtime import config
+from twilio_plugin.runtime.observability import logger
+from twilio_plugin.runtime.wiring import parts
+
+if TYPE_CHECKING:
+    from twilio_plugin.runtime.http import Form
+
+Handler = Callable[[Any, Any], Any]
+
+# What a caller hears if no agent takes the call over in time.
+SORRY = "Sorry, nobody can take your call right now. Goodbye."
+
+
+def voice_webhook() -> Handler:
+    from twilio_plugin.domain import twiml as documents
+    from twilio_plugin.domain.call import call_update, other_fields
+    from twilio_plugin.runtime.http import twiml, webhook
+    from twilio_plugin.services.answer_call import answer_call
+
+    env = config.read(config.VoiceWebhook)
+    calls = parts.calls(env, parts.outbox(env))
+    wait = config.number(env.reply_timeout, "REPLY_TIMEOUT")
+    greeting = documents.greet(env.greeting, wait_seconds=wait, sorry=SORRY)
+
+    def use_case(form: Form, query: Mapping[str, str]) -> None:
+        call = call_update(form, query)
+        logger.append_keys(call_sid=call.call_sid)
+        new = answer_call(call, other_fields(form), calls, parts.now)
+        logger.info("call received", extra={"conversation_id": call.conversation_id, "new": new})
+
+    is_signed = parts.is_signed(env.twilio_secret)
+    return webhook(use_case, is_signed, env.twilio_webhook_url, twiml(greeting), whatever_happens=True)
+
+
+def make_call() -> Handler:
+    from twilio_plugin.adapters.call_requests import CallRequestsTable
+    from twilio_plugin.adapters.claims import Claims
+    from twilio_plugin.domain.actions import MadeCall, MakeCall
+    from twilio_plugin.runtime.invocation import function
+    from twilio_plugin.services.make_call import Caller
+    from twilio_plugin.services.make_call import make_call as service
+
+    env = config.read(config.MakeCall)
+    outbox = parts.outbox(env)
+    claims = Claims(parts.dynamodb(), env.conversations_table, parts.now, kind="call")
+    by = Caller(
+        requests=CallRequestsTable(parts.dynamodb(), claims, env.calls_table, parts.calls(env, outbox), outbox),
+        calling=parts.calling(env),
+        clock=parts.now,
+        phone_number=env.twilio_phone_number,
+        default_region=env.phone_default_region,
+        not_recorded=lambda sid: logger.error("called but not recorded; reconcile will", extra={"call_sid": sid}),
+    )
+
+    def use_case(request: MakeCall, request_id: str) -> MadeCall:
+        return service(request, request_id, by)
+
+    return function(MakeCall, use_case)
+
+
+def control_call() -> Handler:
+    from twilio_plugin.domain.actions import ControlCall, ControlledCall
+    from twilio_plugin.runtime.invocation import function
+    from twilio_plugin.services.control_call import Controller
+    from twilio_plugin.services.control_call import control_call as service
+
+    env = config.read(config.ControlCall)
+    by = Controller(
+        calling=parts.calling(env),
+        phone_number=env.twilio_phone_number,
+        default_region=env.phone_default_region,
+        stay_seconds=config.number(env.reply_timeout, "REPLY_TIMEOUT"),
+    )
+
+    def use_case(request: ControlCall, _request_id: str) -> ControlledCall:
+        return service(request, by)
+
+    return function(ControlCall, use_case)
+
+
+def call_state() -> Handler:
+    from twilio_plugin.adapters.calls import CallsReader
+    from twilio_plugin.domain.actions import CallStates, ReadCalls
+    from twilio_plugin.runtime.invocation import function
+    from twilio_plugin.services.read_calls import read_calls
+
+    calls = CallsReader(parts.dynamodb(), config.read(config.CallState).calls_table)
+
+    def use_case(request: ReadCalls, _request_id: str) -> CallStates:
+        return read_calls(request, calls)
+
+    return function(ReadCalls, use_case)

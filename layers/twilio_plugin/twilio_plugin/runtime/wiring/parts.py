@@ -1,0 +1,136 @@
+"""What several functions are built of. Each builder imports inside it: a caller waits for every import of a cold start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Protocol
+
+import boto3
+from botocore.config import Config
+
+from twilio_plugin.runtime import config
+
+if TYPE_CHECKING:
+    from twilio_plugin.adapters.calls import CallsTable
+    from twilio_plugin.adapters.conversations import ConversationsTable
+    from twilio_plugin.adapters.dynamodb import DynamoDB
+    from twilio_plugin.adapters.outbox import OutboxTable
+    from twilio_plugin.adapters.secrets import TwilioSecret
+    from twilio_plugin.adapters.twilio_calls import TwilioCalls
+    from twilio_plugin.adapters.twilio_messages import TwilioMessages
+    from twilio_plugin.adapters.twilio_rest import TwilioRest
+    from twilio_plugin.runtime.http import Form, IsSigned
+
+# Short, because Twilio waits 15 s and a person on the phone less; boto3 repeats what is safe to repeat.
+AWS = Config(connect_timeout=2, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 3})
+# A wrong signature makes the secret worth another look, but strangers must not make us read it at will.
+_SECRET_SECOND_LOOK_SECONDS = 10.0
+
+
+class _WithOutbox(Protocol):
+    @property
+    def outbox_table(self) -> str: ...
+
+
+class _WithCalls(Protocol):
+    @property
+    def calls_table(self) -> str: ...
+    @property
+    def retention_days(self) -> str: ...
+
+
+class _WithTwilio(Protocol):
+    @property
+    def twilio_account_sid(self) -> str: ...
+    @property
+    def twilio_api_base_url(self) -> str: ...
+    @property
+    def twilio_secret(self) -> str: ...
+    @property
+    def twilio_webhook_url(self) -> str: ...
+
+
+def tables(
+    env: config.SmsWebhook | config.StatusWebhook | config.Send | config.Reconcile,
+) -> tuple[OutboxTable, ConversationsTable]:
+    """The outbox and the conversations."""
+    from twilio_plugin.adapters.conversations import ConversationsTable
+
+    events = outbox(env)
+    days = config.number(env.retention_days, "RETENTION_DAYS")
+    return events, ConversationsTable(dynamodb(), env.conversations_table, events, retention_days=days)
+
+
+def outbox(env: _WithOutbox) -> OutboxTable:
+    """The outbox."""
+    from twilio_plugin.adapters.outbox import OutboxTable
+
+    return OutboxTable(dynamodb(), env.outbox_table)
+
+
+def calls(env: _WithCalls, events: OutboxTable) -> CallsTable:
+    """The calls."""
+    from twilio_plugin.adapters.calls import CallsTable
+
+    days = config.number(env.retention_days, "RETENTION_DAYS")
+    return CallsTable(dynamodb(), env.calls_table, events, retention_days=days)
+
+
+def texting(env: _WithTwilio) -> TwilioMessages:
+    """Twilio's Messages."""
+    from twilio_plugin.adapters.twilio_messages import TwilioMessages
+
+    return TwilioMessages(twilio(env), status_url=f"{env.twilio_webhook_url}/status")
+
+
+def calling(env: _WithTwilio) -> TwilioCalls:
+    """Twilio's Calls."""
+    from twilio_plugin.adapters.twilio_calls import TwilioCalls
+
+    return TwilioCalls(twilio(env), status_url=f"{env.twilio_webhook_url}/status")
+
+
+def twilio(env: _WithTwilio) -> TwilioRest:
+    """Twilio's REST API."""
+    from twilio_plugin.adapters.twilio_rest import TwilioRest
+
+    return TwilioRest(env.twilio_account_sid, secret(env.twilio_secret).credentials, api_base_url=env.twilio_api_base_url)
+
+
+def is_signed(secret_name: str) -> IsSigned:
+    """Whether Twilio signed a form, by the tokens of the secret."""
+    from twilio_plugin.adapters import twilio_signature
+
+    credentials = secret(secret_name).credentials
+
+    def check(signature: str, urls: Iterable[str], form: Form) -> bool:
+        known = credentials()
+        if twilio_signature.is_signed(signature, urls, form, known.auth_tokens):
+            return True
+        # The token may have been rotated since the secret was read.
+        fresh = credentials(newer_than_seconds=_SECRET_SECOND_LOOK_SECONDS)
+        return fresh is not known and twilio_signature.is_signed(signature, urls, form, fresh.auth_tokens)
+
+    return check
+
+
+def secret(name: str) -> TwilioSecret:
+    """The secret with the credentials."""
+    from twilio_plugin.adapters.secrets import TwilioSecret
+
+    return TwilioSecret(lambda: boto3.client("secretsmanager", config=AWS), name)
+
+
+@cache
+def dynamodb() -> DynamoDB:
+    """DynamoDB, one client a process."""
+    from twilio_plugin.adapters.dynamodb import DynamoDB
+
+    return DynamoDB(boto3.client("dynamodb", config=AWS))
+
+
+def now() -> datetime:
+    """The clock of everything."""
+    return datetime.now(UTC)
