@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import secrets
 import time
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -114,7 +116,8 @@ class LocalStack:
             outputs = deployment.deploy(self.engine, built, stack_name, {**self._parameters(), **parameters})
         if not self.outputs:
             self.outputs = outputs
-            self.front.pass_to(self._api_id(stack_name))
+            self.front.pass_to(self._resource(stack_name, "HttpApi"))
+            self.front.pass_sockets_to(self._resource(stack_name, "WebSocketApi"))
             if self.twilio:
                 self.twilio.sms_url = f"{self.webhook_url}/sms{RETRIES}"
                 self.twilio.voice_url = f"{self.webhook_url}/voice{RETRIES}"
@@ -166,13 +169,32 @@ class LocalStack:
             "TwilioPhoneNumber": self.account.phone_number,
             "TwilioWebhookUrl": self.webhook_url,
             "TwilioApiBaseUrl": self.twilio_api_url,
+            "TwilioWebSocketUrl": f"{self.front.websocket_url}/live",
+            # What the engine has not: direct AWS integrations, @connections on the API's own host, Transcribe and Polly.
+            "FrameIngest": "lambda",
+            "WebSocketManagementBaseUrl": f"{self.engine.url}/_aws/execute-api",
+            "Transcriber": "local_speech.pocketsphinx:PocketsphinxTranscriber",
+            "Synthesizer": "local_speech.flite:LocalSynthesizer",
+            "Voice": "rms",
+            "EngineLayerArn": self._speech_layer(),
         }
 
-    def _api_id(self, stack_name: str) -> str:
+    def _resource(self, stack_name: str, logical_id: str) -> str:
         resource = self.engine.client("cloudformation").describe_stack_resource(
-            StackName=stack_name, LogicalResourceId="HttpApi"
+            StackName=stack_name, LogicalResourceId=logical_id
         )
         return str(resource["StackResourceDetail"]["PhysicalResourceId"])
+
+    def _speech_layer(self) -> str:
+        """The engines that hear and speak here, as a layer of their own: the way anybody brings an engine."""
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as layer:
+            for path in sorted((ROOT / "local" / "speech" / "local_speech").glob("*.py")):
+                layer.write(path, f"python/local_speech/{path.name}")
+        published = self.engine.client("lambda").publish_layer_version(
+            LayerName="local-speech", Content={"ZipFile": archive.getvalue()}
+        )
+        return str(published["LayerVersionArn"])
 
     @contextmanager
     def _progress(self, what: str) -> Iterator[None]:

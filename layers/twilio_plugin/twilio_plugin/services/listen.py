@@ -25,6 +25,7 @@ from twilio_plugin.errors import SpeechUnavailable, StorageUnavailable
 from twilio_plugin.services.end_stream import StreamEnder, end_stream
 from twilio_plugin.services.ports import (
     Announcement,
+    Arrived,
     CallReader,
     Clock,
     Connections,
@@ -75,6 +76,8 @@ class Ears:
     partial_every: timedelta = timedelta(milliseconds=300)
     quiet_after: timedelta = timedelta(seconds=5)
     """Twilio sends frames of silence too. Without any for so long, something is wrong."""
+    straggle: timedelta = timedelta(milliseconds=500)
+    """How long frames may come after the word that the stream is over."""
     last_words: timedelta = timedelta(seconds=12)
     """How long the engine may take for what was said before the end."""
 
@@ -125,6 +128,7 @@ class _Session:
         self._waiting: deque[_Turn] = deque()
         now = ears.clock()
         self._saved_at = self._heard_at = self._checked_at = self._partial_at = now
+        self._end_seen_at: datetime | None = None
         self._waits_since = _waits_since(stream)
 
     def run(self) -> Outcome:
@@ -151,7 +155,7 @@ class _Session:
         self._buffer.put(arrived.frames)
         if arrived.frames and arrived.frames[-1].sequence_number > self._newest:
             self._newest, self._heard_at = arrived.frames[-1].sequence_number, now
-        over = arrived.end is not None and len(arrived.frames) < _PAGE
+        over = arrived.end is not None and self._all_is_here(arrived, now)
         for frame in self._buffer.take(flush=over):
             self._hear(frame)
         self._announce()
@@ -161,6 +165,11 @@ class _Session:
         if over:
             return arrived.end
         return self._end_without_a_word(now)
+
+    def _all_is_here(self, arrived: Arrived, now: datetime) -> bool:
+        """Whether nothing is under way any more. Frames may be overtaken by the word that they were the last."""
+        self._end_seen_at = self._end_seen_at or now
+        return self._newest + 1 == arrived.last or now - self._end_seen_at >= self._ears.straggle
 
     def _hear(self, frame: Frame) -> None:
         self._read_to = max(self._read_to, frame.sequence_number)

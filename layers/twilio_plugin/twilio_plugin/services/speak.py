@@ -116,7 +116,7 @@ def _speak(request: Say, utterance_id: str, spoken: Iterator[_Phrase], speaker: 
         pieces=first.pieces,
         complete=first.is_last,
     )
-    by.utterances.begin(utterance)
+    by.utterances.begin(stream, utterance)
     try:
         if not _send(stream, utterance, 0, first, by):
             return False
