@@ -104,6 +104,12 @@ class LocalStack:
         return self.account.webhook_url or self.front.url + WEBHOOK_ROOT
 
     @property
+    def websocket_url(self) -> str:
+        """Where Twilio opens its media streams: the same host."""
+        host = self.account.webhook_url.removesuffix(WEBHOOK_ROOT).replace("https://", "wss://", 1)
+        return f"{host or self.front.websocket_url}/live"
+
+    @property
     def twilio_api_url(self) -> str:
         """The stand-in's REST API, or Twilio's."""
         return self.twilio.url if self.twilio else "https://api.twilio.com"
@@ -169,7 +175,7 @@ class LocalStack:
             "TwilioPhoneNumber": self.account.phone_number,
             "TwilioWebhookUrl": self.webhook_url,
             "TwilioApiBaseUrl": self.twilio_api_url,
-            "TwilioWebSocketUrl": f"{self.front.websocket_url}/live",
+            "TwilioWebSocketUrl": self.websocket_url,
             # What the engine has not: direct AWS integrations, @connections on the API's own host, Transcribe and Polly.
             "FrameIngest": "lambda",
             "WebSocketManagementBaseUrl": f"{self.engine.url}/_aws/execute-api",

@@ -14,13 +14,18 @@ from twilio_plugin.runtime import config
 
 if TYPE_CHECKING:
     from twilio_plugin.adapters.calls import CallsTable
+    from twilio_plugin.adapters.connections import ApiGatewayConnections
     from twilio_plugin.adapters.conversations import ConversationsTable
     from twilio_plugin.adapters.dynamodb import DynamoDB
+    from twilio_plugin.adapters.media_frames import MediaFrames
     from twilio_plugin.adapters.outbox import OutboxTable
     from twilio_plugin.adapters.secrets import TwilioSecret
+    from twilio_plugin.adapters.sessions import LambdaSessions
+    from twilio_plugin.adapters.streams import StreamsTable
     from twilio_plugin.adapters.twilio_calls import TwilioCalls
     from twilio_plugin.adapters.twilio_messages import TwilioMessages
     from twilio_plugin.adapters.twilio_rest import TwilioRest
+    from twilio_plugin.adapters.utterances import UtterancesTable
     from twilio_plugin.runtime.http import Form, IsSigned
 
 # Short, because Twilio waits 15 s and a person on the phone less; boto3 repeats what is safe to repeat.
@@ -76,6 +81,44 @@ def calls(env: _WithCalls, events: OutboxTable) -> CallsTable:
 
     days = config.number(env.retention_days, "RETENTION_DAYS")
     return CallsTable(dynamodb(), env.calls_table, events, retention_days=days)
+
+
+def streams(env: _WithCalls, events: OutboxTable) -> StreamsTable:
+    """The streams of calls."""
+    from twilio_plugin.adapters.streams import StreamsTable
+
+    days = config.number(env.retention_days, "RETENTION_DAYS")
+    return StreamsTable(dynamodb(), env.calls_table, events, retention_days=days)
+
+
+def utterances(env: _WithCalls, events: OutboxTable, conversations: ConversationsTable) -> UtterancesTable:
+    """What is said in calls."""
+    from twilio_plugin.adapters.utterances import UtterancesTable
+
+    days = config.number(env.retention_days, "RETENTION_DAYS")
+    return UtterancesTable(dynamodb(), env.calls_table, events, conversations, retention_days=days)
+
+
+def frames(table: str) -> MediaFrames:
+    """Audio on its way."""
+    from twilio_plugin.adapters.media_frames import MediaFrames
+
+    return MediaFrames(dynamodb(), table)
+
+
+def connections(management_url: str) -> ApiGatewayConnections:
+    """The open sockets."""
+    from twilio_plugin.adapters.connections import ApiGatewayConnections
+
+    client = boto3.client("apigatewaymanagementapi", endpoint_url=management_url, config=AWS)
+    return ApiGatewayConnections(client)
+
+
+def sessions(function_name: str) -> LambdaSessions:
+    """Where call sessions run."""
+    from twilio_plugin.adapters.sessions import LambdaSessions
+
+    return LambdaSessions(boto3.client("lambda", config=AWS), function_name)
 
 
 def texting(env: _WithTwilio) -> TwilioMessages:
