@@ -15,7 +15,7 @@ from twilio_plugin.runtime.observability import logger
 from twilio_plugin.runtime.wiring import parts
 
 if TYPE_CHECKING:
-    from twilio_plugin.domain.media_stream import Frame, Key, Mark, StreamStart, StreamStop
+    from twilio_plugin.domain.media_stream import Key, Mark, StreamStart, StreamStop
     from twilio_plugin.domain.stream import Stream, StreamEnd
 
 Handler = Callable[[Any, Any], Any]
