@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
@@ -20,7 +20,7 @@ from twilio_plugin.domain.jitter_buffer import JitterBuffer
 from twilio_plugin.domain.media_stream import Frame
 from twilio_plugin.domain.stream import Stream, StreamEnd
 from twilio_plugin.domain.timestamp import iso
-from twilio_plugin.domain.turns import TurnAudio, TurnDetector, TurnEnded, TurnStarted
+from twilio_plugin.domain.turns import TurnAudio, TurnDetector, TurnEnded, TurnEvent, TurnStarted
 from twilio_plugin.errors import SpeechUnavailable, StorageUnavailable
 from twilio_plugin.services.end_stream import StreamEnder, end_stream
 from twilio_plugin.services.ports import (
@@ -59,7 +59,8 @@ class Ears:
     sessions: Sessions
     bus: EventBus
     transcriber: Transcriber
-    turn_detector: Callable[[], TurnDetector]
+    turn_detector: Callable[[int], TurnDetector]
+    """By the sequence number behind which it hears."""
     interrupter: Interrupter
     ender: StreamEnder
     clock: Clock
@@ -120,7 +121,7 @@ class _Session:
         self._hand_over_in_silence = min(timedelta(seconds=60), whole * 0.3)
         self._hand_over_anyway = min(timedelta(seconds=15), whole * 0.15)
         self._buffer = JitterBuffer(frames=stream.frames, gaps=stream.gaps, chunk=stream.frames + stream.gaps)
-        self._detector = ears.turn_detector()
+        self._detector = ears.turn_detector(stream.cursor)
         self._read_to = self._newest = stream.cursor
         # What had been counted when each frame was heard: a cursor is saved with the counts that belong to it.
         self._counts: deque[tuple[int, int, int]] = deque()
@@ -174,7 +175,10 @@ class _Session:
     def _hear(self, frame: Frame) -> None:
         self._read_to = max(self._read_to, frame.sequence_number)
         self._counts.append((frame.sequence_number, self._buffer.frames, self._buffer.gaps))
-        for heard in self._detector.hear(frame):
+        self._follow(self._detector.hear(frame))
+
+    def _follow(self, events: Iterable[TurnEvent]) -> None:
+        for heard in events:
             match heard:
                 case TurnStarted():
                     self._waits_since = None
@@ -330,9 +334,7 @@ class _Session:
 
     def _end(self, end: StreamEnd) -> Outcome:
         """Hear out what was said before the end, and close the stream."""
-        for heard in self._detector.finish():
-            if isinstance(heard, TurnEnded):
-                self._finish_turn(heard)
+        self._follow(self._detector.finish())
         deadline = self._ears.clock() + self._ears.last_words
         self._announce()
         while self._waiting and self._ears.clock() < deadline:

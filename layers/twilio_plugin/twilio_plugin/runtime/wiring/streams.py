@@ -126,7 +126,9 @@ def call_session() -> Handler:
         sessions=parts.sessions(env.call_session_function),
         bus=EventBridgeBus(boto3.client("events", config=parts.AWS), env.event_bus_name),
         transcriber=transcriber,
-        turn_detector=lambda: TurnDetector(WebRtcVoiceActivity().is_voiced, endpoint_milliseconds=endpointing),
+        turn_detector=lambda cursor: TurnDetector(
+            WebRtcVoiceActivity().is_voiced, cursor=cursor, endpoint_milliseconds=endpointing
+        ),
         interrupter=Interrupter(streams, utterances, connections, parts.now),
         ender=StreamEnder(streams, utterances, frames, parts.now),
         clock=parts.now,
