@@ -5,11 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from http.server import ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -17,7 +15,7 @@ import pytest
 
 from tests.unit.fakes import ACCOUNT
 from tests.unit.fakes_calls import OURS, THEIRS, inbound, outbound, sid
-from tests.unit.test_twilio_rest import TOO_MANY, Answer, Hangup, Server, _Handler, assert_silent, nobody, refused
+from tests.unit.http_server import TOO_MANY, Answer, Hangup, Server, assert_silent, nobody, refused, running
 from twilio_plugin.adapters.secrets import Credentials
 from twilio_plugin.adapters.twilio_calls import TwilioCalls
 from twilio_plugin.adapters.twilio_rest import TwilioRest
@@ -49,19 +47,15 @@ Calls = Callable[..., Caller]
 
 
 @pytest.fixture(scope="module")
-def _http() -> Iterator[ThreadingHTTPServer]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as http:
-        thread = threading.Thread(target=http.serve_forever, args=(0.01,))
-        thread.start()
-        yield http
-        http.shutdown()
-        thread.join()
+def _http() -> Iterator[Server]:
+    with running() as server:
+        yield server
 
 
 @pytest.fixture
-def twilio(_http: ThreadingHTTPServer) -> Server:
-    _Handler.twilio = Server(url=f"http://127.0.0.1:{_http.server_port}")
-    return _Handler.twilio
+def twilio(_http: Server) -> Server:
+    _http.reset()
+    return _http
 
 
 @pytest.fixture
