@@ -89,7 +89,7 @@ def voice_webhook() -> Handler:
     env = config.read(config.VoiceWebhook)
     calls = _calls(env, _outbox(env))
     wait = config.number(env.reply_timeout, "REPLY_TIMEOUT")
-    greeting = documents.greet(env.greeting, wait_seconds=wait, sorry=SORRY)
+    greeting = documents.document(documents.say(env.greeting), documents.pause(wait), documents.say(SORRY), documents.hangup())
 
     def use_case(form: Form, query: Mapping[str, str]) -> None:
         call = call_update(form, query)
@@ -320,7 +320,7 @@ def _texting(env: _WithTwilio) -> TwilioMessages:
 def _calling(env: _WithTwilio) -> TwilioCalls:
     from twilio_plugin.adapters.twilio_calls import TwilioCalls
 
-    return TwilioCalls(_twilio(env), status_url=f"{env.twilio_webhook_url}/status")
+    return TwilioCalls(_twilio(env), webhook_url=env.twilio_webhook_url)
 
 
 def _twilio(env: _WithTwilio) -> TwilioRest:
