@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from tests.unit.fakes import ACCOUNT, END_OF_TIME, FakeClock, FakeOutbox
 from twilio_plugin.adapters.call_requests import CallRequestsTable
@@ -21,6 +21,8 @@ from twilio_plugin.adapters.outbox import OutboxTable
 from twilio_plugin.domain.address import Address
 from twilio_plugin.domain.call import Call, CallRequest, CallUpdate, call_rank
 from twilio_plugin.domain.events import Event
+from twilio_plugin.domain.machine_detection import MachineDetection
+from twilio_plugin.domain.recording import Recording
 from twilio_plugin.errors import IdempotencyKeyReused, PluginError, SendInProgress, SendOutcomeUnknown, StorageUnavailable
 from twilio_plugin.services import ports
 
@@ -48,10 +50,6 @@ def inbound(number: int, status: str = "ringing", **more: Any) -> CallUpdate:
     return CallUpdate(call_sid=sid(number), account_sid=ACCOUNT, direction="inbound", status=status, **(facts | more))
 
 
-class KeptCalls(ports.Calls, ports.CallReader, Protocol):
-    """Calls, written and read back."""
-
-
 class FakeCalls:
     """`unavailable` are the names of the methods that storage fails."""
 
@@ -60,6 +58,7 @@ class FakeCalls:
         self._calls: dict[str, Call] = {}
         self._announced: set[str] = set()
         self._off_the_list: set[str] = set()
+        self._recordings: set[tuple[str, str]] = set()
         self.requests: dict[str, str] = {}
         self.unavailable: set[str] = set()
 
@@ -95,16 +94,35 @@ class FakeCalls:
         self._outbox.put(event)
         return True
 
+    def apply_answered_by(self, call_sid: str, answered_by: str, event: Event) -> bool:
+        self._reach("apply_answered_by")
+        known = self._calls.get(call_sid)
+        if known is None or known.answered_by:
+            return False
+        self._calls[call_sid] = dataclasses.replace(known, answered_by=answered_by)
+        self._outbox.put(event)
+        return True
+
+    def add_recording(self, recording: Recording, event: Event) -> bool:
+        self._reach("add_recording")
+        this = (recording.recording_sid, recording.status)
+        if this in self._recordings:
+            return False
+        self._recordings.add(this)
+        self._outbox.put(event)
+        return True
+
     def unended(self, *, before: datetime) -> Iterator[Call]:
         return iter([one for one in self.active() if datetime.fromisoformat(one.started_at) < before])
 
     def no_longer_active(self, call_sid: str) -> None:
         self._off_the_list.add(call_sid)
 
-    def know(self, update: CallUpdate, now: str) -> None:
-        """Keep a call unless a status callback was there before."""
+    def know(self, update: CallUpdate, now: str, machine_detection: MachineDetection | None = None) -> None:
+        """Keep a call unless a status callback was there before, and what was asked of its machine detection."""
         self._announced.add(update.call_sid)
-        self._calls.setdefault(update.call_sid, _begun(update, now))
+        call = self._calls.get(update.call_sid, _begun(update, now))
+        self._calls[update.call_sid] = dataclasses.replace(call, machine_detection=call.machine_detection or machine_detection)
         self._remember_request(update)
 
     def _remember_request(self, update: CallUpdate) -> None:
@@ -178,7 +196,7 @@ class FakeCallRequests:
             return False
         ours = dataclasses.replace(made, request_id=request.request_id)
         self._claims[request.request_id].made = ours
-        self._calls.know(ours, event.occurred_at)
+        self._calls.know(ours, event.occurred_at, request.machine_detection)
         self._outbox.put(event)
         return True
 
@@ -258,7 +276,7 @@ class CallWorld:
     """Everything that calls need, over one storage and a faked Twilio."""
 
     outbox: ports.Outbox
-    calls: KeptCalls
+    calls: ports.Calls
     requests: ports.CallRequests
     clock: FakeClock
     calling: FakeCalling = field(default_factory=FakeCalling)

@@ -37,6 +37,7 @@ from twilio_plugin.domain.conversation import Entry
 from twilio_plugin.domain.events import SmsStatusChanged
 from twilio_plugin.domain.message_status import StatusUpdate
 from twilio_plugin.domain.outbound import Part, Receipt
+from twilio_plugin.domain.recording import Recording
 from twilio_plugin.errors import PluginError, StorageUnavailable
 from twilio_plugin.services.ports import Announcement, LedgerChange
 
@@ -67,6 +68,7 @@ EVENT = SmsStatusChanged(
 )
 REQUEST = CallRequest(request_id="key", fingerprint="f", sender=OURS, recipient=THEIRS, time_limit=60, twiml="<Response/>")
 CALL = CallUpdate(call_sid="CA1", account_sid=ACCOUNT, direction="outbound", sender=OURS, recipient=THEIRS, status="ringing")
+RECORDING = Recording(call_sid="CA1", account_sid=ACCOUNT, recording_sid="RE1", status="completed")
 CHANGE = LedgerChange(PART.conversation_id, "opted_in", "opted_out")
 PUT = {"Put": {"TableName": "t", "Item": {}}}
 
@@ -104,6 +106,8 @@ def on_aws(error: Exception) -> dict[str, Callable[[], Any]]:
         "CallsReader.active": calls.active,
         "CallsTable.add_received": lambda: calls.add_received(CALL, EVENT),
         "CallsTable.apply_status": lambda: calls.apply_status(CALL, EVENT),
+        "CallsTable.apply_answered_by": lambda: calls.apply_answered_by("CA1", "human", EVENT),
+        "CallsTable.add_recording": lambda: calls.add_recording(RECORDING, EVENT),
         "CallsTable.unended": lambda: list(calls.unended(before=NOW)),
         "CallsTable.no_longer_active": lambda: calls.no_longer_active("CA1"),
         "CallRequestsTable.claim": lambda: requests_.claim(REQUEST),
@@ -144,11 +148,11 @@ def on_aws(error: Exception) -> dict[str, Callable[[], Any]]:
 ON_TWILIO: dict[str, Callable[[TwilioRest], Any]] = {
     "TwilioMessages.send": lambda rest: TwilioMessages(rest, status_url="https://x/status").send(PART),
     "TwilioMessages.sent": lambda rest: TwilioMessages(rest, status_url="https://x/status").sent(PART, since=NOW),
-    "TwilioCalls.make": lambda rest: TwilioCalls(rest, status_url="https://x/status").make(REQUEST),
-    "TwilioCalls.redirect": lambda rest: TwilioCalls(rest, status_url="https://x/status").redirect("CA1", twiml="<R/>"),
-    "TwilioCalls.end": lambda rest: TwilioCalls(rest, status_url="https://x/status").end("CA1"),
-    "TwilioCalls.fetch": lambda rest: TwilioCalls(rest, status_url="https://x/status").fetch("CA1"),
-    "TwilioCalls.made": lambda rest: TwilioCalls(rest, status_url="https://x/status").made(REQUEST, since=NOW),
+    "TwilioCalls.make": lambda rest: TwilioCalls(rest, webhook_url="https://x").make(REQUEST),
+    "TwilioCalls.redirect": lambda rest: TwilioCalls(rest, webhook_url="https://x").redirect("CA1", twiml="<R/>"),
+    "TwilioCalls.end": lambda rest: TwilioCalls(rest, webhook_url="https://x").end("CA1"),
+    "TwilioCalls.fetch": lambda rest: TwilioCalls(rest, webhook_url="https://x").fetch("CA1"),
+    "TwilioCalls.made": lambda rest: TwilioCalls(rest, webhook_url="https://x").made(REQUEST, since=NOW),
     "TwilioRest.change": lambda rest: rest.change("it", lambda client: client.messages.create(to="x", from_="y", body="z")),
     "TwilioRest.read": lambda rest: rest.read("it", lambda client: client.messages.list(limit=1)),
 }

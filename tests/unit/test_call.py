@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ from hypothesis import strategies as st
 from tests.unit.fakes import ACCOUNT
 from tests.unit.fakes_calls import OURS, PAIR, THEIRS, inbound, outbound, sid
 from twilio_plugin.domain.address import Address
-from twilio_plugin.domain.call import CALL_RANK, Call, as_text, call_rank, call_update, other_fields
+from twilio_plugin.domain.call import CALL_RANK, Call, call_rank, call_update, other_fields
 from twilio_plugin.errors import UnreadableWebhook
 
 WEBHOOK = {
@@ -24,17 +23,15 @@ WEBHOOK = {
     "From": THEIRS,
     "To": OURS,
 }
+FACTS: dict[str, Any] = {
+    "call_sid": sid(1),
+    "conversation_id": PAIR,
+    "direction": "outbound",
+    "from_": OURS,
+    "to": THEIRS,
+    "started_at": "2026-11-22T08:00:00.000Z",
+}
 OF_OURS = WEBHOOK | {"Direction": "outbound-api", "From": OURS, "To": THEIRS, "CallStatus": "initiated"}
-CALL = Call(
-    call_sid=sid(1),
-    conversation_id=PAIR,
-    direction="inbound",
-    from_=THEIRS,
-    to=OURS,
-    status="ringing",
-    started_at="2026-11-22T08:00:00.000Z",
-)
-
 
 # ------------------------------------------------------------------------------------------------------------- reading
 
@@ -122,27 +119,4 @@ def test_a_call_has_ended_when_nothing_can_come_after_it(status: str) -> None:
     ended = status in {"completed", "busy", "failed", "no-answer", "canceled"}
 
     assert outbound(1, status).ended is ended
-
-
-# ---------------------------------------------------------------------------------------------------------------- text
-
-
-def test_no_calls_are_said_to_be_none() -> None:
-    assert as_text([]) == "No active voice calls."
-
-
-def test_each_call_is_a_line_with_who_calls_whom_and_since_when_they_speak() -> None:
-    answered: dict[str, Any] = {"status": "in-progress", "answered_at": "2026-11-22T08:00:09.000Z"}
-
-    assert as_text([CALL, dataclasses.replace(CALL, call_sid=sid(2), **answered)]).splitlines() == [
-        "Active voice calls (2):",
-        f"{sid(1)} inbound {THEIRS} → {OURS}: ringing, since 2026-11-22T08:00:00.000Z",
-        f"{sid(2)} inbound {THEIRS} → {OURS}: in-progress, since 2026-11-22T08:00:09.000Z",
-    ]
-
-
-def test_a_call_that_is_over_is_shown_and_not_counted() -> None:
-    lines = as_text([dataclasses.replace(CALL, status="busy")]).splitlines()
-
-    assert lines[0] == "No active voice calls."
-    assert ": busy" in lines[1]
+    assert Call(**FACTS, status=status).ended is ended

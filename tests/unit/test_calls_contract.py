@@ -16,7 +16,9 @@ from twilio_plugin.adapters.dynamodb import DynamoDB
 from twilio_plugin.adapters.outbox import OutboxTable
 from twilio_plugin.domain.address import Address
 from twilio_plugin.domain.call import Call, CallRequest, CallUpdate
-from twilio_plugin.domain.events import CallEnded, event_id
+from twilio_plugin.domain.events import CallAnsweredBy, CallEnded, CallRecorded, event_id
+from twilio_plugin.domain.machine_detection import MachineDetection
+from twilio_plugin.domain.recording import Recording
 from twilio_plugin.domain.timestamp import iso
 from twilio_plugin.errors import IdempotencyKeyReused, SendInProgress, SendOutcomeUnknown
 from twilio_plugin.services.answer_call import answer_call
@@ -34,7 +36,17 @@ REQUEST = CallRequest(
     time_limit=60,
     twiml="<Response><Say>👋 &amp; hello</Say></Response>",
 )
-BY_URL = dataclasses.replace(REQUEST, request_id="key 2", twiml=None, url="https://example.com/twiml")
+BY_URL = dataclasses.replace(
+    REQUEST,
+    request_id="key 2",
+    twiml=None,
+    url="https://example.com/twiml",
+    record=True,
+    machine_detection=MachineDetection("leave_message", "<Response><Say>👋</Say></Response>"),
+)
+WITH_AGENT = dataclasses.replace(
+    REQUEST, request_id="key 4", twiml=None, machine_detection=MachineDetection("continue"), time_limit=3600
+)
 MADE = outbound(1)
 
 
@@ -81,6 +93,34 @@ def claimed_again(world: CallWorld, request: CallRequest) -> str | None:
 
 def unsettled(world: CallWorld) -> list[CallRequest]:
     return [request for request, _ in world.requests.unsettled(before=world.clock() + timedelta(days=1))]
+
+
+def answered_event(number: int) -> CallAnsweredBy:
+    return CallAnsweredBy(
+        event_id=event_id(CallAnsweredBy, sid(number)),
+        occurred_at="2026-11-22T09:00:00.000Z",
+        account_sid=ACCOUNT,
+        conversation_id=PAIR,
+        call_sid=sid(number),
+        from_=OURS,
+        to=THEIRS,
+        answered_by="human",
+    )
+
+
+def recorded(world: CallWorld, recording: Recording) -> bool:
+    return world.calls.add_recording(
+        recording,
+        CallRecorded(
+            event_id=event_id(CallRecorded, recording.recording_sid, recording.status),
+            occurred_at=iso(world.clock()),
+            account_sid=ACCOUNT,
+            conversation_id=PAIR,
+            call_sid=recording.call_sid,
+            recording_sid=recording.recording_sid,
+            status=recording.status,
+        ),
+    )
 
 
 def unended(world: CallWorld, *, before: datetime | None = None) -> list[str]:
@@ -190,6 +230,56 @@ def test_taking_a_call_off_the_list_that_is_not_there_makes_none(world: CallWorl
     assert world.calls.call(sid(1)) is None
 
 
+def test_who_answered_is_kept_and_announced_once(world: CallWorld) -> None:
+    track(world, outbound(1, "in-progress"))
+    world.announced()
+
+    assert world.calls.apply_answered_by(sid(1), "human", answered_event(1)) is True
+    assert world.calls.apply_answered_by(sid(1), "machine_start", answered_event(1)) is False
+
+    call = world.calls.call(sid(1))
+    assert call
+    assert call.answered_by == "human"
+    assert [event["event_id"] for event in world.announced()] == [f"CALL_ANSWERED_BY#{sid(1)}"]
+
+
+def test_who_answered_a_call_that_is_not_known_is_not_kept(world: CallWorld) -> None:
+    assert world.calls.apply_answered_by(sid(1), "human", answered_event(1)) is False
+
+    assert world.calls.call(sid(1)) is None
+    assert world.announced() == []
+
+
+def test_later_callbacks_leave_it_known_who_answered(world: CallWorld) -> None:
+    track(world, outbound(1, "in-progress"))
+    world.calls.apply_answered_by(sid(1), "human", answered_event(1))
+
+    track(world, outbound(1, "completed", duration=3))
+
+    call = world.calls.call(sid(1))
+    assert call
+    assert (call.answered_by, call.status) == ("human", "completed")
+
+
+def test_what_became_of_a_recording_is_kept_once_for_each_recording_and_status(world: CallWorld) -> None:
+    track(world, outbound(1, "completed"))
+    world.announced()
+    first = Recording(
+        call_sid=sid(1), account_sid=ACCOUNT, recording_sid="RE1", status="completed", url="https://x", duration=3
+    )
+    others = [dataclasses.replace(first, recording_sid="RE2"), dataclasses.replace(first, status="failed", url=None)]
+
+    assert [recorded(world, one) for one in (first, first, *others, *others)] == [True, False, True, True, False, False]
+
+    assert [event["event_id"] for event in world.announced()] == [
+        "CALL_RECORDED#RE1#completed",
+        "CALL_RECORDED#RE2#completed",
+        "CALL_RECORDED#RE1#failed",
+    ]
+    assert world.status(1) == "completed"
+    assert world.active() == []
+
+
 # ------------------------------------------------------------------------------------------------------------ requests
 
 
@@ -215,6 +305,25 @@ def test_a_call_that_was_made_is_active_and_announced_once(world: CallWorld) -> 
     assert [event["event_id"] for event in world.announced()] == [f"CALL_STARTED#{sid(1)}"]
     assert world.active() == [sid(1)]
     assert world.status(1) == "queued"
+
+
+@pytest.mark.parametrize("request_", [REQUEST, BY_URL, WITH_AGENT], ids=lambda one: one.request_id)
+@pytest.mark.parametrize("callback_first", [False, True])
+def test_a_call_that_was_made_knows_what_a_machine_is_to_get(
+    world: CallWorld, request_: CallRequest, callback_first: bool
+) -> None:
+    world.requests.claim(request_)
+    if callback_first:
+        track(world, outbound(1, "ringing", request_id=request_.request_id))
+        call = world.calls.call(sid(1))
+        assert call
+        assert call.machine_detection is None
+
+    record_made(world, request_)
+
+    call = world.calls.call(sid(1))
+    assert call
+    assert call.machine_detection == request_.machine_detection
 
 
 def test_nothing_is_recorded_of_a_request_that_nobody_claimed(world: CallWorld) -> None:
@@ -326,14 +435,15 @@ def test_unsettled_requests_come_whole_oldest_first_and_only_if_old_enough(world
     world.requests.claim(REQUEST)
     world.requests.claim(BY_URL)
     world.requests.mark_unknown(BY_URL)
+    world.requests.claim(WITH_AGENT)
     between = world.clock()
     world.requests.claim(late)
 
     found = list(world.requests.unsettled(before=between))
 
-    assert [request for request, _ in found] == [REQUEST, BY_URL]
+    assert [request for request, _ in found] == [REQUEST, BY_URL, WITH_AGENT]
     assert all(between - timedelta(seconds=1) < claimed < between for _, claimed in found)
-    assert unsettled(world) == [REQUEST, BY_URL, late]
+    assert unsettled(world) == [REQUEST, BY_URL, WITH_AGENT, late]
 
 
 def test_the_requests_of_calls_are_known_from_the_record_and_from_the_callback(world: CallWorld) -> None:
@@ -370,9 +480,16 @@ def test_a_call_is_kept_as_long_as_the_stack_keeps_things(
     answer_call(inbound(1), {}, calls, now)
     track_call(outbound(2, "busy"), calls, now)
 
+    calls.add_recording(
+        Recording(call_sid=sid(1), account_sid=ACCOUNT, recording_sid="RE1", status="completed"), answered_event(1)
+    )
+
     until = int((now() + timedelta(days=days)).timestamp()) if kept else None
     items = [database.get(table, {"call_sid": sid(number), "sk": "CALL"}) or {} for number in (1, 2)]
     assert [item.get("ttl") for item in items] == [until, until]
+    recording = database.get(table, {"call_sid": sid(1), "sk": "RECORDING#RE1#completed"})
+    assert recording
+    assert recording.get("ttl") == (until + 3600 if until else None)
 
 
 def test_calls_that_ended_before_they_were_stored_do_not_push_active_ones_off_the_list(

@@ -6,8 +6,10 @@ import pytest
 from pydantic import ValidationError
 
 from tests.unit.fakes_calls import OURS, FakeCalling, sid
-from tests.unit.test_twiml import verbs
+from tests.unit.known_streams import KnownStreams, stream
+from tests.unit.test_twiml import Verb, verbs
 from twilio_plugin.domain.actions import ControlCall, ControlledCall
+from twilio_plugin.domain.stream import Stream
 from twilio_plugin.errors import InvalidPhoneNumber, InvalidRequest, TwilioRejected
 from twilio_plugin.services.control_call import Controller, control_call
 
@@ -34,12 +36,20 @@ def calling() -> FakeCalling:
     return FakeCalling()
 
 
-def control(calling: FakeCalling, action: str, **fields: Any) -> ControlledCall:
+def control(calling: FakeCalling, action: str, *streams: Stream, **fields: Any) -> ControlledCall:
     request = ControlCall.model_validate({"call_sid": sid(1), "action": action} | fields)
-    return control_call(request, Controller(calling, phone_number=OURS, default_region="US", stay_seconds=20))
+    by = Controller(
+        calling,
+        KnownStreams(*streams).port,
+        phone_number=OURS,
+        default_region="US",
+        stay_seconds=20,
+        webhook_url="https://example.com/webhooks/twilio",
+    )
+    return control_call(request, by)
 
 
-def document(calling: FakeCalling) -> list[tuple[str, dict[str, str], str]]:
+def document(calling: FakeCalling) -> list[Verb]:
     ((call_sid, twiml, url),) = calling.told
     assert (call_sid, url) == (sid(1), None)
     return verbs(twiml or "")
@@ -55,7 +65,7 @@ def test_a_call_is_ended(calling: FakeCalling) -> None:
 
 def test_a_transfer_dials_the_number_as_ours(calling: FakeCalling) -> None:
     assert control(calling, "transfer", to="(415) 555-0199").status == "in-progress"
-    assert document(calling) == [("Dial", {"callerId": OURS}, "+14155550199")]
+    assert document(calling) == [("Dial", {"callerId": OURS}, [("Number", {}, "+14155550199")])]
 
 
 def test_keys_are_pressed_and_the_line_stays_open(calling: FakeCalling) -> None:
@@ -70,6 +80,56 @@ def test_words_are_spoken_and_the_line_stays_open(calling: FakeCalling) -> None:
     assert document(calling) == [("Say", {}, 'One <moment> & a "half" 👋'), ("Pause", {"length": "20"}, "")]
 
 
+OPEN = stream(1, leg=2)
+OVER_ALREADY = stream(1, leg=2, ended_at="2026-11-22T08:00:09.000Z", end="closed")
+BACK: Verb = ("Redirect", {"method": "POST"}, "https://example.com/webhooks/twilio/voice?leg=3&reopened=0")
+STAY: Verb = ("Pause", {"length": "20"}, "")
+
+
+@pytest.mark.parametrize(
+    ("action", "fields", "done"),
+    [
+        ("update", {"say": "One moment"}, ("Say", {}, "One moment")),
+        ("send_digits", {"digits": "1w#"}, ("Play", {"digits": "1w#"}, "")),
+    ],
+)
+def test_after_words_and_keys_a_call_that_was_heard_is_heard_again(
+    calling: FakeCalling, action: str, fields: dict[str, str], done: Verb
+) -> None:
+    control(calling, action, stream(1, leg=1, ended_at="2026-11-22T08:00:01.000Z"), OPEN, **fields)
+    assert document(calling) == [done, BACK]
+
+    calling.told.clear()
+    control(calling, action, OVER_ALREADY, **fields)
+    assert document(calling) == [done, STAY]
+
+    calling.told.clear()
+    control(calling, action, stream(2), **fields)
+    assert document(calling) == [done, STAY]
+
+
+@pytest.mark.parametrize(
+    ("action", "fields", "told"),
+    [
+        ("end", {}, (None, None)),
+        ("update", {"twiml": FIELDS["twiml"]}, (FIELDS["twiml"], None)),
+        ("update", {"url": FIELDS["url"]}, (None, FIELDS["url"])),
+    ],
+)
+def test_what_ends_a_call_or_replaces_what_it_does_does_not_come_back(
+    calling: FakeCalling, action: str, fields: dict[str, str], told: tuple[str | None, str | None]
+) -> None:
+    control(calling, action, OPEN, **fields)
+
+    assert calling.told == [(sid(1), *told)]
+
+
+def test_a_transferred_call_does_not_come_back(calling: FakeCalling) -> None:
+    control(calling, "transfer", OPEN, to="+14155550199")
+
+    assert [verb[0] for verb in document(calling)] == ["Dial"]
+
+
 @pytest.mark.parametrize(("field", "told"), [("twiml", (FIELDS["twiml"], None)), ("url", (None, FIELDS["url"]))])
 def test_a_document_or_a_url_replaces_what_is_heard_as_it_is(
     calling: FakeCalling, field: str, told: tuple[str | None, str | None]
@@ -82,7 +142,7 @@ def test_a_document_or_a_url_replaces_what_is_heard_as_it_is(
 # -------------------------------------------------------------------------------------------------------------- refused
 
 
-@pytest.mark.parametrize(("action", "missing"), [("transfer", "to"), ("send_digits", "digits"), ("update", "exactly one")])
+@pytest.mark.parametrize(("action", "missing"), [("transfer", "to"), ("send_digits", "digits"), ("update", "one of")])
 def test_a_field_that_an_action_needs_is_named_when_it_is_missing(calling: FakeCalling, action: str, missing: str) -> None:
     with pytest.raises(InvalidRequest, match=missing):
         control(calling, action)
@@ -100,8 +160,18 @@ def test_a_field_of_another_action_is_refused_by_its_name(calling: FakeCalling, 
 
 @pytest.mark.parametrize("more", [{"twiml": "<Response/>"}, {"url": "https://example.com"}])
 def test_an_update_has_one_thing_to_hear(calling: FakeCalling, more: dict[str, str]) -> None:
-    with pytest.raises(InvalidRequest, match="exactly one"):
+    with pytest.raises(InvalidRequest, match="only one"):
         control(calling, "update", say="Hello", **more)
+    with pytest.raises(InvalidRequest, match="only one"):
+        control(calling, "update", twiml="<Response/>", url="https://example.com")
+
+
+@pytest.mark.parametrize("words", [" \n ", "\x00\x01", "&" * 3000])
+def test_words_that_nobody_can_speak_or_that_are_too_many_are_refused(calling: FakeCalling, words: str) -> None:
+    with pytest.raises(InvalidRequest, match="`say`"):
+        control(calling, "update", say=words)
+
+    assert calling.told == []
 
 
 @pytest.mark.parametrize("to", ["", "ada", "911x", "whatsapp:+14155550123"])

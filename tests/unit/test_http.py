@@ -95,6 +95,23 @@ def test_what_twilio_signed_reaches_the_use_case_and_gets_exactly_the_given_answ
     assert query == {}
 
 
+def test_what_the_use_case_answers_goes_before_the_given_answer() -> None:
+    own: Response = {"statusCode": 200, "body": "its own"}
+    handler = webhook(lambda *_: own, lambda *_: True, PUBLIC, ANSWER)
+
+    assert handler(signed(), LambdaContext()) == own
+
+
+@pytest.mark.parametrize("trouble", [StorageUnavailable("down"), Misconfigured("wrong"), RuntimeError("a bug")])
+def test_where_something_must_be_answered_whatever_happens_it_is_the_given_answer(trouble: Exception) -> None:
+    def use_case(_form: Form, _query: Mapping[str, str]) -> Response:
+        raise trouble
+
+    handler = webhook(use_case, lambda *_: True, PUBLIC, ANSWER, whatever_happens=True)
+
+    assert handler(signed(), LambdaContext()) == ANSWER
+
+
 raw_queries = st.one_of(
     st.just(""),
     st.lists(st.tuples(st.sampled_from(["send", "part", "a b", "é"]), st.text(st.characters(exclude_categories=["Cs"])))).map(

@@ -17,6 +17,7 @@ from tests.unit.fakes_calls import (
     real_call_world,
     sid,
 )
+from tests.unit.test_twiml import verbs
 from twilio_plugin.domain.actions import MadeCall, MakeCall
 from twilio_plugin.domain.call import CallUpdate
 from twilio_plugin.errors import (
@@ -123,21 +124,89 @@ def test_numbers_are_read_as_they_are_dialled_and_our_own_may_be_chosen(phone: P
     assert made.conversation_id == f"phone|+14155550177|{THEIRS}"
 
 
+def test_who_is_called_with_nothing_to_hear_talks_to_the_agent(phone: Phone) -> None:
+    phone.call(say=None)
+
+    (asked,) = phone.world.calling.asked
+    assert (asked.twiml, asked.url) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "kept"),
+    [
+        ({}, ("continue", None)),
+        ({"on_machine": "hang_up"}, ("hang_up", None)),
+        (
+            {"on_machine": "leave_message", "message": "Call <me> back."},
+            ("leave_message", [("Say", {}, "Call <me> back."), ("Hangup", {}, "")]),
+        ),
+    ],
+    ids=str,
+)
+def test_what_a_machine_is_to_get_is_asked_for_and_kept_with_the_call(
+    both: Phone, wanted: dict[str, str], kept: tuple[str, list[Any] | None]
+) -> None:
+    both.call(machine_detection=wanted, record=True)
+
+    (asked,) = both.world.calling.asked
+    call = both.world.calls.call(sid(1))
+    assert call
+    assert asked.record is True
+    assert asked.machine_detection == call.machine_detection
+    assert call.machine_detection
+    document = call.machine_detection.twiml
+    assert (call.machine_detection.on_machine, verbs(document) if document else None) == kept
+
+
+def test_nothing_is_asked_about_machines_or_recorded_unless_wanted(both: Phone) -> None:
+    both.call()
+
+    (asked,) = both.world.calling.asked
+    call = both.world.calls.call(sid(1))
+    assert call
+    assert (asked.record, asked.machine_detection, call.machine_detection) == (False, None, None)
+
+
 # -------------------------------------------------------------------------------------------------------- what is refused
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"on_machine": "leave_message"},
+        {"on_machine": "hang_up", "message": "Hello"},
+        {"message": "Hello"},
+        {"on_machine": "leave_message", "message": " \n"},
+        {"on_machine": "leave_message", "message": "&" * 3000},
+    ],
+    ids=lambda wrong: str(wrong)[:60],
+)
+def test_a_message_goes_with_leaving_one_and_must_be_one(phone: Phone, wrong: dict[str, str]) -> None:
+    with pytest.raises(InvalidRequest, match=r"machine_detection\.message"):
+        phone.call(machine_detection=wrong)
+
+    assert phone.rung == 0
+
+
+@pytest.mark.parametrize("wrong", [{"on_machine": "shout"}, {"mode": "fast"}, {"message": ""}, "yes", True], ids=str)
+def test_machine_detection_of_another_shape_is_refused_by_its_field(wrong: Any) -> None:
+    with pytest.raises(ValidationError) as error:
+        MakeCall.model_validate({"to": THEIRS, "machine_detection": wrong})
+
+    assert {one["loc"][0] for one in error.value.errors()} == {"machine_detection"}
 
 
 @pytest.mark.parametrize(
     "heard",
     [
-        pytest.param({"say": None}, id="nothing"),
         pytest.param({"twiml": "<Response/>"}, id="words and a document"),
         pytest.param({"url": "https://example.com"}, id="words and a URL"),
         pytest.param({"say": None, "twiml": "<Response/>", "url": "https://example.com"}, id="a document and a URL"),
         pytest.param({"twiml": "<Response/>", "url": "https://example.com"}, id="all three"),
     ],
 )
-def test_anything_but_one_thing_to_hear_is_refused_before_twilio(phone: Phone, heard: dict[str, Any]) -> None:
-    with pytest.raises(InvalidRequest, match="exactly one"):
+def test_more_than_one_thing_to_hear_is_refused_before_twilio(phone: Phone, heard: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest, match="only one"):
         phone.call(**heard)
 
     assert phone.rung == 0
@@ -186,7 +255,8 @@ def test_only_phone_numbers_are_called(phone: Phone, to: str) -> None:
         {"time_limit": 14_401},
         {"idempotency_key": ""},
         {"idempotency_key": "k" * 129},
-        {"record": True},
+        {"record": "loudly"},
+        {"volume": 11},
     ],
     ids=str,
 )
@@ -225,7 +295,12 @@ def test_two_invocations_without_a_key_are_two_calls(phone: Phone) -> None:
         {"from": "+14155550177"},
         {"say": "Goodbye"},
         {"say": None, "url": "https://example.com"},
+        {"say": None},
         {"time_limit": 60},
+        {"record": True},
+        {"machine_detection": {}},
+        {"machine_detection": {"on_machine": "hang_up"}},
+        {"machine_detection": {"on_machine": "leave_message", "message": "Call me."}},
     ],
     ids=str,
 )

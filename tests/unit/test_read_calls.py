@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from pydantic import ValidationError
 
 from tests.unit.fakes_calls import OURS, PAIR, THEIRS, FakeCallWorld, inbound, outbound, sid
+from tests.unit.known_streams import KnownStreams, stream
+from tests.unit.test_calls_contract import answered_event
 from twilio_plugin.domain.actions import CallStates, ReadCalls
+from twilio_plugin.domain.stream import Stream
 from twilio_plugin.errors import InvalidRequest
 from twilio_plugin.services.answer_call import answer_call
 from twilio_plugin.services.read_calls import read_calls
@@ -17,8 +22,8 @@ def world() -> FakeCallWorld:
     return FakeCallWorld.new()
 
 
-def read(world: FakeCallWorld, call_sid: str | None = None) -> CallStates:
-    return read_calls(ReadCalls(call_sid=call_sid), world.calls)
+def read(world: FakeCallWorld, call_sid: str | None = None, streams: Sequence[Stream] = ()) -> CallStates:
+    return read_calls(ReadCalls(call_sid=call_sid), world.calls, KnownStreams(*streams).port, world.clock)
 
 
 def test_without_calls_there_are_none(world: FakeCallWorld) -> None:
@@ -57,6 +62,47 @@ def test_a_call_is_told_as_it_is_kept(world: FakeCallWorld) -> None:
         "status": "completed",
         "duration": 42,
     }
+
+
+@pytest.mark.parametrize("call_sid", [None, sid(2)])
+def test_a_call_is_shown_with_its_open_stream(world: FakeCallWorld, call_sid: str | None) -> None:
+    for number in (1, 2):
+        answer_call(inbound(number), {}, world.calls, world.clock)
+    said = {"last_words": "Are you open?", "saying": "We are.", "said_at": "2026-11-22T08:00:20.000Z"}
+    streams = [
+        stream(1, ended_at="2026-11-22T08:00:09.000Z", end="closed"),
+        stream(2, ended_at="2026-11-22T08:00:09.000Z", end="closed"),
+        stream(2, leg=1, started_at="2026-11-22T08:00:10.000Z", **said),
+    ]
+
+    states = read(world, call_sid, streams)
+
+    shown = {call["call_sid"]: call for call in states.model_dump(by_alias=True, exclude_none=True)["calls"]}
+    assert shown[sid(2)]["stream"] == {
+        "stream_sid": streams[2].stream_sid,
+        "started_at": "2026-11-22T08:00:10.000Z",
+        **said,
+    }
+    assert 'hears "Are you open?", saying "We are."' in states.text
+    assert "stream" not in shown.get(sid(1), {})
+
+
+def test_a_call_whose_stream_is_over_is_shown_without_it(world: FakeCallWorld) -> None:
+    answer_call(inbound(1), {}, world.calls, world.clock)
+    over = stream(1, ended_at="2026-11-22T08:00:09.000Z", end="closed", saying="Goodbye")
+
+    for call_sid in (None, sid(1)):
+        states = read(world, call_sid, [over])
+        assert states.calls[0].stream is None
+        assert "Goodbye" not in states.text
+
+
+def test_who_answered_is_told(world: FakeCallWorld) -> None:
+    track_call(outbound(1, "in-progress"), world.calls, world.clock)
+    world.calls.apply_answered_by(sid(1), "human", answered_event(1))
+
+    (call,) = read(world).calls
+    assert call.answered_by == "human"
 
 
 def test_one_call_is_shown_without_the_others(world: FakeCallWorld) -> None:

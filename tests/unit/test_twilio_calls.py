@@ -5,11 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from http.server import ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -17,12 +15,13 @@ import pytest
 
 from tests.unit.fakes import ACCOUNT
 from tests.unit.fakes_calls import OURS, THEIRS, inbound, outbound, sid
-from tests.unit.test_twilio_rest import TOO_MANY, Answer, Hangup, Server, _Handler, assert_silent, nobody, refused
+from tests.unit.http_server import TOO_MANY, Answer, Hangup, Server, assert_silent, nobody, refused, running
 from twilio_plugin.adapters.secrets import Credentials
 from twilio_plugin.adapters.twilio_calls import TwilioCalls
 from twilio_plugin.adapters.twilio_rest import TwilioRest
 from twilio_plugin.domain.address import Address
 from twilio_plugin.domain.call import CallRequest, call_update
+from twilio_plugin.domain.machine_detection import MachineDetection
 from twilio_plugin.errors import PluginError, SendOutcomeUnknown, StorageUnavailable, TwilioRejected, TwilioUnavailable
 
 REQUEST = CallRequest(
@@ -34,7 +33,7 @@ REQUEST = CallRequest(
     twiml="<Response><Say>Geheim &amp; sicher 👋</Say></Response>",
 )
 BY_URL = dataclasses.replace(REQUEST, twiml=None, url="https://example.com/twiml?a=b&c=d")
-STATUS_URL = "https://example.com/webhooks/twilio/status"
+WEBHOOK_URL = "https://example.com/webhooks/twilio"
 CALLS_PATH = f"/2010-04-01/Accounts/{ACCOUNT}/Calls"
 SINCE = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 
@@ -49,19 +48,15 @@ Calls = Callable[..., Caller]
 
 
 @pytest.fixture(scope="module")
-def _http() -> Iterator[ThreadingHTTPServer]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as http:
-        thread = threading.Thread(target=http.serve_forever, args=(0.01,))
-        thread.start()
-        yield http
-        http.shutdown()
-        thread.join()
+def _http() -> Iterator[Server]:
+    with running() as server:
+        yield server
 
 
 @pytest.fixture
-def twilio(_http: ThreadingHTTPServer) -> Server:
-    _Handler.twilio = Server(url=f"http://127.0.0.1:{_http.server_port}")
-    return _Handler.twilio
+def twilio(_http: Server) -> Server:
+    _http.reset()
+    return _http
 
 
 @pytest.fixture
@@ -74,7 +69,7 @@ def calls(twilio: Server) -> Iterator[Calls]:
         made.append(
             TwilioRest(ACCOUNT, lambda: Credentials(("token",), None), api_base_url=url or twilio.url, pause=pauses.append)
         )
-        return Caller(TwilioCalls(made[-1], status_url=STATUS_URL), pauses)
+        return Caller(TwilioCalls(made[-1], webhook_url=WEBHOOK_URL), pauses)
 
     yield make
     for rest in made:
@@ -138,7 +133,7 @@ def test_the_status_callback_brings_our_request_id_back_and_asks_twilio_to_retry
     calls().calling.make(REQUEST)
 
     url = urlsplit(twilio.asked[0].form["StatusCallback"][0])
-    assert f"{url.scheme}://{url.netloc}{url.path}" == STATUS_URL
+    assert f"{url.scheme}://{url.netloc}{url.path}" == f"{WEBHOOK_URL}/status"
     assert url.fragment == "rc=3&rp=5xx,ct,rt"
     query = dict(parse_qsl(url.query))
     assert query == {"request": REQUEST.request_id}
@@ -154,6 +149,59 @@ def test_a_url_takes_the_place_of_a_document(twilio: Server, calls: Calls) -> No
     caller.calling.redirect(sid(1), url=BY_URL.url)
 
     assert [(asked.form.get("Url"), asked.form.get("Twiml")) for asked in twilio.asked] == [([BY_URL.url], None)] * 2
+
+
+def test_a_call_with_nothing_to_hear_asks_our_webhook_with_its_request_and_has_the_fallback_behind_it(
+    twilio: Server, calls: Calls
+) -> None:
+    twilio.script = [answer()]
+
+    calls().calling.make(dataclasses.replace(REQUEST, twiml=None))
+
+    form = twilio.asked[0].form
+    url = urlsplit(form["Url"][0])
+    assert f"{url.scheme}://{url.netloc}{url.path}" == f"{WEBHOOK_URL}/voice"
+    assert dict(parse_qsl(url.query)) == {"request": REQUEST.request_id}
+    assert url.fragment == "rc=1&rp=5xx,ct&rt=5000"
+    assert form["FallbackUrl"] == [f"{WEBHOOK_URL}/voice/fallback"]
+    assert "Twiml" not in form
+
+
+def test_a_recording_is_asked_for_with_word_of_its_end(twilio: Server, calls: Calls) -> None:
+    twilio.script = [answer()]
+
+    calls().calling.make(dataclasses.replace(REQUEST, record=True))
+
+    form = twilio.asked[0].form
+    assert {name: values for name, values in form.items() if name.startswith("Record")} == {
+        "Record": ["true"],
+        "RecordingStatusCallback": [f"{WEBHOOK_URL}/status#rc=3&rp=5xx,ct,rt"],
+        "RecordingStatusCallbackEvent": ["completed", "absent"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("wanted", "mode"),
+    [
+        (MachineDetection("continue"), "Enable"),
+        (MachineDetection("hang_up"), "Enable"),
+        (MachineDetection("leave_message", "<Response><Say>Bye</Say></Response>"), "DetectMessageEnd"),
+    ],
+    ids=lambda one: getattr(one, "on_machine", one),
+)
+def test_a_machine_is_detected_while_the_call_goes_on_and_to_its_beep_where_a_message_is_left(
+    twilio: Server, calls: Calls, wanted: MachineDetection, mode: str
+) -> None:
+    twilio.script = [answer()]
+
+    calls().calling.make(dataclasses.replace(REQUEST, machine_detection=wanted))
+
+    form = twilio.asked[0].form
+    assert (form["MachineDetection"], form["AsyncAmd"]) == ([mode], ["true"])
+    url = urlsplit(form["AsyncAmdStatusCallback"][0])
+    assert (f"{url.scheme}://{url.netloc}{url.path}", url.fragment) == (f"{WEBHOOK_URL}/status", "rc=3&rp=5xx,ct,rt")
+    assert dict(parse_qsl(url.query)) == {"request": REQUEST.request_id}
+    assert form["Twiml"] == [REQUEST.twiml]
 
 
 def test_a_live_call_is_given_another_document(twilio: Server, calls: Calls) -> None:

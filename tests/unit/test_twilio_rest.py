@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import json
 import logging
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, ClassVar
-from urllib.parse import parse_qs, parse_qsl, urlsplit
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from tests.unit.fakes import ACCOUNT
+from tests.unit.http_server import TOO_MANY, Answer, Hangup, Server, assert_silent, nobody, refused, running
 from twilio_plugin.adapters.secrets import Credentials
 from twilio_plugin.adapters.twilio_messages import TwilioMessages
 from twilio_plugin.adapters.twilio_rest import IDLE_SECONDS, TwilioRest
@@ -40,98 +37,16 @@ STATUS_URL = "https://example.com/webhooks/twilio/status"
 SINCE = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 
 
-@dataclass
-class Asked:
-    method: str
-    path: str
-    form: dict[str, list[str]]
-    authorization: str
-    connection: int
-    """The client's port: another one is another connection."""
-
-    @property
-    def user_and_password(self) -> tuple[str, ...]:
-        return tuple(base64.b64decode(self.authorization.removeprefix("Basic ")).decode().split(":"))
-
-
-@dataclass
-class Answer:
-    status: int
-    body: str
-    content_type: str = "application/json"
-
-
-class Hangup:
-    """Read the request and close the connection without a word."""
-
-
-@dataclass
-class Server:
-    """Twilio, as the script says: the first answer first, the last one for ever."""
-
-    script: list[Answer | Hangup] = field(default_factory=list)
-    asked: list[Asked] = field(default_factory=list)
-    url: str = ""
-    gate: threading.Event | None = None
-    """Where there is one, every answer waits for it."""
-
-    def next(self) -> Answer | Hangup:
-        return self.script.pop(0) if len(self.script) > 1 else self.script[0]
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    twilio: ClassVar[Server]
-
-    def do_POST(self) -> None:
-        self._answer()
-
-    def do_GET(self) -> None:
-        self._answer()
-
-    def _answer(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-        self.twilio.asked.append(
-            Asked(
-                self.command,
-                self.path,
-                parse_qs(body, keep_blank_values=True),
-                self.headers.get("Authorization", ""),
-                self.client_address[1],
-            )
-        )
-        answer = self.twilio.next()
-        if self.twilio.gate:
-            self.twilio.gate.wait(5)
-        if isinstance(answer, Hangup):
-            self.close_connection = True
-            return
-        payload = answer.body.encode()
-        with suppress(ConnectionError):  # the client may be gone by now
-            self.send_response(answer.status)
-            self.send_header("Content-Type", answer.content_type)
-            self.send_header("Content-Length", str(len(payload)))
-            self.end_headers()
-            self.wfile.write(payload)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class's name
-        return
-
-
 @pytest.fixture(scope="module")
-def _http() -> Iterator[ThreadingHTTPServer]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as http:
-        thread = threading.Thread(target=http.serve_forever, args=(0.01,))
-        thread.start()
-        yield http
-        http.shutdown()
-        thread.join()
+def _http() -> Iterator[Server]:
+    with running() as server:
+        yield server
 
 
 @pytest.fixture
-def twilio(_http: ThreadingHTTPServer) -> Server:
-    _Handler.twilio = Server(url=f"http://127.0.0.1:{_http.server_port}")
-    return _Handler.twilio
+def twilio(_http: Server) -> Server:
+    _http.reset()
+    return _http
 
 
 @dataclass
@@ -164,13 +79,6 @@ def calls(twilio: Server) -> Iterator[Calls]:
 
 def accepted(sid: str = "SM1", **fields: Any) -> Answer:
     return Answer(201, json.dumps({"sid": sid, "account_sid": ACCOUNT, "status": "queued", "error_code": None} | fields))
-
-
-def refused(status: int, code: int | None) -> Answer:
-    return Answer(status, json.dumps({"code": code, "message": "To +14155550123: no", "status": status}))
-
-
-TOO_MANY = refused(429, 20429)
 
 
 # --------------------------------------------------------------------------------------------------- what is asked for
@@ -352,13 +260,6 @@ def test_an_answer_that_comes_too_late_leaves_it_open(twilio: Server, calls: Cal
     assert len(twilio.asked) == 1
 
 
-def nobody() -> str:
-    """An address on which nobody listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{free.getsockname()[1]}"
-
-
 def test_a_connection_that_never_came_about_is_tried_again_and_reported_as_nothing_sent(calls: Calls) -> None:
     caller = calls(nobody())
 
@@ -481,10 +382,3 @@ def test_no_number_is_in_any_log_when_looking_up(twilio: Server, calls: Calls, c
     calls().texting.sent(PART, since=SINCE)
 
     assert_silent(caplog)
-
-
-def assert_silent(caplog: pytest.LogCaptureFixture) -> None:
-    for record in caplog.records:
-        written = f"{record.getMessage()} {record.args} {record.__dict__}"
-        for private in ("Geheim", "4155550123", "4155550100", "token"):
-            assert private not in written, record.name

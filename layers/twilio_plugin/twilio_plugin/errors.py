@@ -24,6 +24,7 @@
     └── WebhookRefused           an HTTP request that is not a webhook of ours; carries the HTTP status
         ├── InvalidSignature     403
         ├── UnreadableWebhook    400
+        ├── UnknownCall          503: about a call that is not recorded, or not yet; Twilio repeats it
         ├── WebhookTooLarge      413
         └── UnsupportedContent   415
 
@@ -143,6 +144,13 @@ class UnreadableWebhook(WebhookRefused):
     """The body cannot be read as one of Twilio's forms; the message names the field."""
 
     status = 400
+
+
+class UnknownCall(WebhookRefused):
+    """About a call that is not recorded, or not yet: what Twilio calls back may come before the answer to our request."""
+
+    status = 503
+    retryable = True
 
 
 class WebhookTooLarge(WebhookRefused):

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
-from twilio_plugin.adapters.calls import CallsTable, call_key
+from twilio_plugin.adapters.calls import CallsTable, call_key, detection, detection_item
 from twilio_plugin.adapters.claims import Claims, claim_partition
 from twilio_plugin.adapters.dynamodb import ConditionFailed, DynamoDB, Item
 from twilio_plugin.adapters.outbox import OutboxTable
@@ -48,7 +48,8 @@ class CallRequestsTable:
     def record_made(self, request: CallRequest, made: CallUpdate, event: Event) -> bool:
         outcome = {"state": "sent", "call_sid": made.call_sid, "account_sid": made.account_sid, "status": made.status}
         ours = dataclasses.replace(made, request_id=request.request_id)
-        return self._commit(request, outcome, [self._calls.know(ours, event.occurred_at)], event)
+        known = self._calls.know(ours, event.occurred_at, machine_detection=request.machine_detection)
+        return self._commit(request, outcome, [known], event)
 
     def record_not_made(self, request: CallRequest, event: Event) -> bool:
         return self._commit(request, {"state": "not_sent"}, [], event)
@@ -85,6 +86,8 @@ def _item(request: CallRequest) -> Item:
         "time_limit": request.time_limit,
         "twiml": request.twiml,
         "url": request.url,
+        "record": request.record,
+        **detection_item(request.machine_detection),
     }
 
 
@@ -97,4 +100,6 @@ def _request(item: Item) -> CallRequest:
         time_limit=item["time_limit"],
         twiml=item.get("twiml"),
         url=item.get("url"),
+        record=item.get("record", False),
+        machine_detection=detection(item),
     )

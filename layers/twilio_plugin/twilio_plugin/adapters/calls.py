@@ -1,4 +1,6 @@
-"""The Calls table: one item a call (``call_sid``), in a sparse index (``active``, ``started_at``) until it has ended."""
+"""Calls in the table of that name: one item a call (``call_sid`` / ``CALL``) and one for what became of each recording of it
+(``RECORDING#<recording sid>#<status>``). A call is in a sparse index (``active``, ``started_at``) until it has ended.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,8 @@ from twilio_plugin.adapters.dynamodb import ConditionFailed, DynamoDB, Item, typ
 from twilio_plugin.adapters.outbox import OutboxTable
 from twilio_plugin.domain.call import FINAL_RANK, Call, CallUpdate, call_rank
 from twilio_plugin.domain.events import Event
+from twilio_plugin.domain.machine_detection import MachineDetection
+from twilio_plugin.domain.recording import Recording
 from twilio_plugin.domain.timestamp import epoch, iso
 
 ACTIVE_INDEX = "active_calls"
@@ -56,6 +60,29 @@ class CallsTable(CallsReader):
     def apply_status(self, update: CallUpdate, event: Event) -> bool:
         return self._commit(self._move(update, event.occurred_at), event)
 
+    def apply_answered_by(self, call_sid: str, answered_by: str, event: Event) -> bool:
+        update = {
+            "TableName": self._table,
+            "Key": typed(call_key(call_sid)),
+            "UpdateExpression": "SET answered_by = :answered_by",
+            "ConditionExpression": "attribute_exists(sk) AND attribute_not_exists(answered_by)",
+            "ExpressionAttributeValues": typed({":answered_by": answered_by}),
+        }
+        return self._commit({"Update": update}, event)
+
+    def add_recording(self, recording: Recording, event: Event) -> bool:
+        item = {
+            "call_sid": recording.call_sid,
+            "sk": f"RECORDING#{recording.recording_sid}#{recording.status}",
+            "recording_url": recording.url,
+            "duration": recording.duration,
+            "channels": recording.channels,
+            "occurred_at": event.occurred_at,
+            "ttl": self._ttl(event.occurred_at),
+        }
+        put = {"TableName": self._table, "Item": typed(item), "ConditionExpression": "attribute_not_exists(sk)"}
+        return self._commit({"Put": put}, event)
+
     def unended(self, *, before: datetime) -> Iterator[Call]:
         items = self._database.pages(
             "query",
@@ -78,9 +105,17 @@ class CallsTable(CallsReader):
         except ConditionFailed:
             return  # time to live was here first
 
-    def know(self, update: CallUpdate, now: str, *, condition: str | None = None) -> dict[str, Any]:
+    def know(
+        self,
+        update: CallUpdate,
+        now: str,
+        *,
+        machine_detection: MachineDetection | None = None,
+        condition: str | None = None,
+    ) -> dict[str, Any]:
         """The write that makes a call known, for a transaction. What a status callback wrote before stays."""
         first = self._facts(update, now) | {"status": update.status, "status_rank": call_rank(update.status)}
+        first |= detection_item(machine_detection)
         if update.status == _ANSWERED:
             first["answered_at"] = now
         sets = [f"#{name} = if_not_exists(#{name}, :{name})" for name in first]
@@ -113,9 +148,12 @@ class CallsTable(CallsReader):
             "request_id": update.request_id,
             "started_at": now,
             "active": "call",
-            "ttl": epoch(datetime.fromisoformat(now), days=self._retention_days) if self._retention_days else None,
+            "ttl": self._ttl(now),
         }
         return {name: value for name, value in facts.items() if value is not None}
+
+    def _ttl(self, now: str) -> int | None:
+        return epoch(datetime.fromisoformat(now), days=self._retention_days) if self._retention_days else None
 
     def _update(self, call_sid: str, sets: list[str], more: str, values: Item, condition: str | None) -> dict[str, Any]:
         return {
@@ -142,6 +180,19 @@ def call_key(call_sid: str) -> dict[str, str]:
     return {"call_sid": call_sid, "sk": "CALL"}
 
 
+def detection_item(detection: MachineDetection | None) -> Item:
+    """Machine detection as the items of a call and of its claim hold it."""
+    if detection is None:
+        return {}
+    item = {"on_machine": detection.on_machine, "on_machine_twiml": detection.twiml}
+    return {name: value for name, value in item.items() if value is not None}
+
+
+def detection(item: Item) -> MachineDetection | None:
+    """Back from such an item."""
+    return MachineDetection(item["on_machine"], item.get("on_machine_twiml")) if "on_machine" in item else None
+
+
 def _call(item: Item) -> Call:
     return Call(
         call_sid=item["call_sid"],
@@ -154,4 +205,6 @@ def _call(item: Item) -> Call:
         answered_at=item.get("answered_at"),
         ended_at=item.get("ended_at"),
         duration=item.get("duration"),
+        answered_by=item.get("answered_by"),
+        machine_detection=detection(item),
     )

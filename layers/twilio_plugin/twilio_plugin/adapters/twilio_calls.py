@@ -14,26 +14,53 @@ from twilio_plugin.adapters.twilio_rest import RETRY_CALLBACK, TwilioRest
 from twilio_plugin.domain.address import Address, masked
 from twilio_plugin.domain.call import HIDDEN_CALLER, CallRequest, CallUpdate
 
+# A person waits for the document: one more try, soon.
+RETRY_VOICE = "#rc=1&rp=5xx,ct&rt=5000"
+
 
 class TwilioCalls:
-    """`Calling` on Twilio."""
+    """`Calling` on Twilio. `webhook_url` is the root of our webhooks."""
 
-    def __init__(self, twilio: TwilioRest, *, status_url: str) -> None:
+    def __init__(self, twilio: TwilioRest, *, webhook_url: str) -> None:
         self._twilio = twilio
-        self._status_url = status_url
+        self._webhook_url = webhook_url
 
     def make(self, request: CallRequest) -> CallUpdate:
         query = urlencode({"request": request.request_id})
+        status_url = f"{self._webhook_url}/status?{query}{RETRY_CALLBACK}"
         arguments = {
             "to": str(request.recipient),
             "from_": str(request.sender),
             "time_limit": request.time_limit,
-            "status_callback": f"{self._status_url}?{query}{RETRY_CALLBACK}",
+            "status_callback": status_url,
             "status_callback_event": ["initiated", "ringing", "answered", "completed"],
-            **({"twiml": request.twiml} if request.twiml else {"url": request.url}),
+            **self._heard(request, query),
         }
+        if request.record:
+            arguments |= {
+                "record": True,
+                "recording_status_callback": f"{self._webhook_url}/status{RETRY_CALLBACK}",
+                "recording_status_callback_event": ["completed", "absent"],
+            }
+        if request.machine_detection:
+            leaves_message = request.machine_detection.on_machine == "leave_message"
+            arguments |= {
+                "machine_detection": "DetectMessageEnd" if leaves_message else "Enable",
+                "async_amd": "true",
+                "async_amd_status_callback": status_url,
+            }
         what = f"the call to {masked(str(request.recipient))}"
         return self._twilio.change(what, lambda client: _update(client.calls.create(**arguments)))
+
+    def _heard(self, request: CallRequest, query: str) -> dict[str, str]:
+        if request.twiml:
+            return {"twiml": request.twiml}
+        if request.url:
+            return {"url": request.url}
+        return {
+            "url": f"{self._webhook_url}/voice?{query}{RETRY_VOICE}",
+            "fallback_url": f"{self._webhook_url}/voice/fallback",
+        }
 
     def redirect(self, call_sid: str, *, twiml: str | None = None, url: str | None = None) -> str:
         document = {"twiml": twiml} if twiml else {"url": url}

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from twilio_plugin.domain.address import Channel
 from twilio_plugin.domain.call import CallDirection
+from twilio_plugin.domain.machine_detection import OnMachine
 from twilio_plugin.domain.segments import MAX_BODY, MIN_LIMIT, Encoding
 
 
@@ -77,19 +78,32 @@ _Url = Annotated[str | None, Field(pattern=r"^https?://[^\s/]+\S*$")]
 _CallSid = Field(pattern=r"^CA[0-9a-fA-F]{32}$")
 
 
+class DetectMachine(_Input):
+    """Find out whether a person or a machine answers, while the call goes on."""
+
+    on_machine: OnMachine = "continue"
+    """What to do with a machine, or a fax: ``continue`` as with a person, ``hang_up``, or ``leave_message``."""
+    message: _Words = None
+    """With ``leave_message``: the words to leave after the beep, before the call ends."""
+
+
 class MakeCall(_Input):
-    """A call to one person, who hears words or a TwiML document: one of `say`, `twiml` and `url`."""
+    """A call to one person. They talk to the agent, unless one of `say`, `twiml` and `url` says what they hear."""
 
     to: str
     """The person: E.164, or a number as it is dialled in the default region."""
     say: _Words = None
-    """Words to speak when they answer."""
+    """Words to speak when they answer, before the call ends."""
     twiml: _Document = None
     """Or a TwiML document to run."""
     url: _Url = None
     """Or where Twilio fetches one."""
     from_: Annotated[str | None, Field(alias="from")] = None
     """Our number; the stack's number where none is given."""
+    record: bool = False
+    """Record the call; an event tells where the recording is."""
+    machine_detection: DetectMachine | None = None
+    """Find out who answers; an event tells it."""
     time_limit: Annotated[int, Field(ge=5, le=14_400)] = 3600
     """Seconds until Twilio ends the call."""
     idempotency_key: Annotated[str | None, Field(min_length=1, max_length=128)] = None
@@ -120,7 +134,7 @@ class ControlCall(_Input):
     digits: Annotated[str | None, Field(pattern=r"^[0-9*#wW]+$", max_length=100)] = None
     """With ``send_digits``: the keys to press, ``w`` being half a second."""
     say: _Words = None
-    """With ``update``: words to speak; the line then stays open."""
+    """With ``update``: words to speak; then the agent goes on listening, or the line stays open where it does not listen."""
     twiml: _Document = None
     """With ``update``: a TwiML document to run."""
     url: _Url = None
@@ -141,8 +155,18 @@ class ReadCalls(_Input):
     """One call, active or over."""
 
 
+class StreamState(BaseModel):
+    """A call's open media stream: what the agent hears and says."""
+
+    stream_sid: str
+    started_at: str
+    saying: str | None = None
+    said_at: str | None = None
+    last_words: str | None = None
+
+
 class CallState(BaseModel):
-    """One call."""
+    """One call. Without a stream it is run by a TwiML document, not answered yet, or over."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -156,6 +180,8 @@ class CallState(BaseModel):
     answered_at: str | None = None
     ended_at: str | None = None
     duration: int | None = None
+    answered_by: str | None = None
+    stream: StreamState | None = None
 
 
 class CallStates(BaseModel):

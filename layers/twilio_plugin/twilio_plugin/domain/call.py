@@ -5,11 +5,12 @@ Source of the names: Twilio, "Call resource: status values" and "Voice status ca
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from twilio_plugin.domain.address import Address, conversation_id
+from twilio_plugin.domain.machine_detection import MachineDetection
 from twilio_plugin.domain.message import required
 
 CallDirection = Literal["inbound", "outbound"]
@@ -40,7 +41,7 @@ def call_rank(status: str) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRequest:
-    """A call to be made. Exactly one of `twiml` and `url` says what the person hears."""
+    """A call to be made. `twiml` or `url` says what the person hears; where there is neither, they talk to the agent."""
 
     request_id: str
     """The caller's idempotency key, or the request id of the invocation."""
@@ -51,6 +52,8 @@ class CallRequest:
     """Seconds until Twilio ends the call."""
     twiml: str | None = None
     url: str | None = None
+    record: bool = False
+    machine_detection: MachineDetection | None = None
 
     @property
     def conversation_id(self) -> str:
@@ -97,6 +100,14 @@ class Call:
     answered_at: str | None = None
     ended_at: str | None = None
     duration: int | None = None
+    answered_by: str | None = None
+    """What answering machine detection found."""
+    machine_detection: MachineDetection | None = None
+    """What was asked of it, once the making of the call is recorded."""
+
+    @property
+    def ended(self) -> bool:
+        return call_rank(self.status) >= FINAL_RANK
 
 
 def call_update(form: Mapping[str, str], query: Mapping[str, str]) -> CallUpdate:
@@ -121,13 +132,3 @@ def call_update(form: Mapping[str, str], query: Mapping[str, str]) -> CallUpdate
 def other_fields(form: Mapping[str, str]) -> dict[str, str]:
     """What a voice webhook says beyond the call itself: ``CallerName``, ``StirVerstat``, ``FromCity`` …"""
     return {name: value for name, value in form.items() if value and name not in _KNOWN}
-
-
-def as_text(calls: Sequence[Call]) -> str:
-    """The calls in lines, as an agent can put them in its prompt."""
-    active = [call for call in calls if call_rank(call.status) < FINAL_RANK]
-    lines = [
-        f"{call.call_sid} {call.direction} {call.from_} → {call.to}: {call.status}, since {call.answered_at or call.started_at}"
-        for call in calls
-    ]
-    return "\n".join([f"Active voice calls ({len(active)}):" if active else "No active voice calls.", *lines])

@@ -55,14 +55,14 @@ class Form(Mapping[str, str]):
 
 
 def webhook(
-    use_case: Callable[[Form, Mapping[str, str]], None],
+    use_case: Callable[[Form, Mapping[str, str]], Response | None],
     is_signed: IsSigned,
     public_url: str,
     answer: Response,
     *,
     whatever_happens: bool = False,
 ) -> Handler:
-    """A handler that verifies, calls `use_case` with the form and the query, and gives `answer`.
+    """A handler that verifies, calls `use_case` with the form and the query, and gives what that does, or else `answer`.
 
     With `whatever_happens` Twilio gets `answer` even where the use case fails, because a caller must hear something.
 
@@ -73,7 +73,7 @@ def webhook(
     def lambda_handler(event: Event, _context: Any) -> Response:
         try:
             form = _verified(event, is_signed, public_url)
-            use_case(form, dict(parse_qsl(event.get("rawQueryString", ""))))
+            return use_case(form, dict(parse_qsl(event.get("rawQueryString", "")))) or answer
         except WebhookRefused as refusal:
             logger.warning("webhook refused", extra={"reason": type(refusal).__name__, "status": refusal.status})
             return _problem(refusal.status, refusal)
@@ -84,7 +84,6 @@ def webhook(
             logger.exception("webhook failed unexpectedly")
             sorry = PluginError("Something went wrong on our side; the function's log has it.")
             return answer if whatever_happens else _problem(500, sorry)
-        return answer
 
     return lambda_handler
 

@@ -1,13 +1,61 @@
-"""A person calls us: keep it and announce it, while they hear the greeting."""
+"""A call wants to know what to do: a person calls us, a person we called has answered, or a stream ended before its call."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from urllib.parse import urlencode
 
+from twilio_plugin.domain import twiml
 from twilio_plugin.domain.call import CallUpdate
 from twilio_plugin.domain.events import CallReceived, event_id
+from twilio_plugin.domain.stream import MAX_REOPENINGS
 from twilio_plugin.domain.timestamp import iso
-from twilio_plugin.services.ports import Calls, Clock
+from twilio_plugin.errors import PluginError
+from twilio_plugin.services.ports import Calls, Clock, Streams
+from twilio_plugin.services.track_call import track_call
+
+LOST = "Sorry, we have lost the connection. Goodbye."
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """What answering a call needs."""
+
+    calls: Calls
+    streams: Streams
+    clock: Clock
+    greeting: str
+    sorry: str
+    """What a person hears for whom nobody is there."""
+    websocket_url: str
+    webhook_url: str
+    """The root of our webhooks."""
+    token: Callable[[str, int], str]
+    """Call SID and leg → what shows that the leg's stream is the one we ask for here."""
+    warm: Callable[[], None]
+    """Wake what the stream will need. Raises nothing but errors of ours, which change nothing."""
+
+
+def answer(call: CallUpdate, fields: dict[str, str], query: Mapping[str, str], by: Answering) -> str:
+    """What the call is to do now, as a TwiML document.
+
+    Raises:
+        StorageUnavailable: nothing was stored.
+    """
+    if "leg" in query:
+        return _go_on(call.call_sid, _number(query, "leg"), _number(query, "reopened"), by)
+    inbound = call.direction == "inbound"
+    if inbound:
+        answer_call(call, fields, by.calls, by.clock)
+    else:
+        # Twilio asks when the person has answered, which its status callback may not have said yet.
+        track_call(dataclasses.replace(call, status="in-progress"), by.calls, by.clock)
+    with suppress(PluginError):
+        by.warm()
+    return twiml.document(twiml.say(by.greeting) if inbound else None, *_stream(call.call_sid, 0, 0, by))
 
 
 def answer_call(call: CallUpdate, fields: dict[str, str], calls: Calls, clock: Clock) -> bool:
@@ -28,3 +76,46 @@ def answer_call(call: CallUpdate, fields: dict[str, str], calls: Calls, clock: C
     )
     # Our answer is what makes it a call; Twilio reports nothing of an inbound one between its ringing and its end.
     return calls.add_received(dataclasses.replace(call, status="in-progress"), event)
+
+
+def apology(words: str) -> str:
+    """A document that says so and ends the call."""
+    return twiml.document(twiml.say(words), twiml.hangup())
+
+
+def leg_url(webhook_url: str, leg: int, *, reopened: int) -> str:
+    """Where a call goes on with its next stream. `reopened` counts the times that it did so on its own."""
+    return f"{webhook_url}/voice?{urlencode({'leg': leg, 'reopened': reopened})}"
+
+
+def _go_on(call_sid: str, leg: int | None, reopened: int | None, by: Answering) -> str:
+    """The document got here behind a stream that has ended, or by a change of ours."""
+    call = by.calls.call(call_sid)
+    if leg is None or reopened is None or call is None:
+        return apology(by.sorry)
+    if call.ended:
+        return twiml.document(twiml.hangup())
+    stream = by.streams.of_call(call_sid)
+    # Where `reopened` is 0 the agent has just had a word after all.
+    if reopened and stream and stream.end == "no_reply":
+        return apology(by.sorry)
+    if reopened > MAX_REOPENINGS:
+        return apology(LOST)
+    return twiml.document(*_stream(call_sid, leg, reopened, by))
+
+
+def _stream(call_sid: str, leg: int, reopened: int, by: Answering) -> tuple[twiml.Verb, twiml.Verb]:
+    """The call's sound over the socket, and what comes when that ends first."""
+    return (
+        twiml.connect_stream(
+            by.websocket_url,
+            parameters={"token": by.token(call_sid, leg)},
+            status_callback=f"{by.webhook_url}/status",
+        ),
+        twiml.redirect(leg_url(by.webhook_url, leg + 1, reopened=reopened + 1)),
+    )
+
+
+def _number(query: Mapping[str, str], name: str) -> int | None:
+    written = query.get(name, "")
+    return int(written) if written.isascii() and written.isdigit() and len(written) < 9 else None

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from twilio_plugin.domain.events import VoiceStreamEnded, event_id
 from twilio_plugin.domain.stream import Stream, StreamEnd
+from twilio_plugin.domain.stream_status import StreamUpdate
 from twilio_plugin.domain.timestamp import epoch, iso
 from twilio_plugin.services.ports import Clock, Frames, Streams, Utterances
 from twilio_plugin.services.stop_speaking import end_utterances
@@ -39,10 +40,27 @@ def announce_end(stream: Stream, end: StreamEnd, by: StreamEnder, *, last: int |
         end_stream(stream, end, by)
 
 
-def end_stream(stream: Stream, end: StreamEnd, by: StreamEnder) -> bool:
-    """Close it for good: what was being said is over too. False if it had ended before."""
+def call_ended(call_sid: str, by: StreamEnder) -> None:
+    """A call is over, and its stream with it."""
+    stream = by.streams.of_call(call_sid)
+    if stream:
+        announce_end(stream, "call_ended", by)
+
+
+def track_stream(update: StreamUpdate, by: StreamEnder) -> None:
+    """Twilio says of a stream that it has begun, stopped or failed; the beginning is known by its ``start``."""
+    stream = by.streams.of_call(update.call_sid)
+    if update.ended and stream and stream.stream_sid == update.stream_sid:
+        announce_end(stream, "failed" if update.error else "stopped", by)
+
+
+def end_stream(stream: Stream, end: StreamEnd, by: StreamEnder, *, at: str | None = None) -> bool:
+    """Close it for good: what was being said is over too. False if it had ended before.
+
+    `at` is when it was, if that is not now.
+    """
     end_utterances(stream, "end", by.utterances, by.clock)
-    return by.streams.end(*ended(stream, end, iso(by.clock())))
+    return by.streams.end(*ended(stream, end, at or iso(by.clock())))
 
 
 def is_heard(stream: Stream, now: datetime) -> bool:

@@ -6,18 +6,18 @@ import hashlib
 import json
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from twilio_plugin.domain import actions, twiml
 from twilio_plugin.domain.address import Address
 from twilio_plugin.domain.call import CallRequest, CallUpdate
 from twilio_plugin.domain.events import CallStarted, event_id
+from twilio_plugin.domain.machine_detection import MachineDetection
 from twilio_plugin.domain.phone_number import e164
 from twilio_plugin.domain.timestamp import iso
 from twilio_plugin.errors import InvalidRequest, PluginError, SendOutcomeUnknown, StorageUnavailable
+from twilio_plugin.services.call_document import document_or_url, spoken_document
 from twilio_plugin.services.ports import Calling, CallRequests, Clock
-
-MAX_TWIML = 4000  # characters of a document in a request
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Caller:
 
 
 def make_call(request: actions.MakeCall, request_id: str, by: Caller) -> actions.MadeCall:
-    """Call, and say what was asked for when the person answers.
+    """Call. When the person answers, they hear what was asked for, or talk to the agent.
 
     `request_id` stands in for the idempotency key where the caller gave none: Lambda keeps it over its own retries.
 
@@ -76,31 +76,15 @@ def started_event(call: CallRequest, made: CallUpdate, now: str) -> CallStarted:
     )
 
 
-def one_document(
-    words: str | None, document: str | None, url: str | None, *, stay_seconds: int
-) -> tuple[str | None, str | None]:
-    """What a person is to hear, as TwiML or as a URL.
-
-    Raises:
-        InvalidRequest: none of the three was given, or more than one.
-    """
-    if sum(one is not None for one in (words, document, url)) != 1:
-        raise InvalidRequest("Give exactly one of `say`, `twiml` and `url`: it is what the person hears.")
-    if words is not None and not twiml.spoken(words):
-        raise InvalidRequest("`say` holds nothing that can be spoken.")
-    spoken = twiml.say(words, stay_seconds=stay_seconds) if words else None
-    if spoken and len(spoken) > MAX_TWIML:
-        raise InvalidRequest(f"`say` is too long: as TwiML it has {len(spoken)} characters, and Twilio takes {MAX_TWIML}.")
-    return spoken or document, url
-
-
 def _call(request: actions.MakeCall, request_id: str, by: Caller) -> CallRequest:
-    document, url = one_document(request.say, request.twiml, request.url, stay_seconds=0)
+    document, url = document_or_url(request.say, request.twiml, request.url)
+    detection = _machine_detection(request.machine_detection)
     recipient = e164(request.to, default_region=by.default_region)
     sender = e164(request.from_ or by.phone_number, default_region=by.default_region)
     if sender == recipient:
         raise InvalidRequest("`to` is our own number: it would call itself.")
-    facts = json.dumps([recipient, sender, document, url, request.time_limit])
+    asked = asdict(detection) if detection else None
+    facts = json.dumps([recipient, sender, document, url, request.time_limit, request.record, asked])
     return CallRequest(
         request_id=request.idempotency_key or request_id,
         fingerprint=hashlib.sha256(facts.encode()).hexdigest(),
@@ -109,7 +93,19 @@ def _call(request: actions.MakeCall, request_id: str, by: Caller) -> CallRequest
         time_limit=request.time_limit,
         twiml=document,
         url=url,
+        record=request.record,
+        machine_detection=detection,
     )
+
+
+def _machine_detection(asked: actions.DetectMachine | None) -> MachineDetection | None:
+    if asked is None:
+        return None
+    leaves_message = asked.on_machine == "leave_message"
+    if leaves_message is (asked.message is None):
+        raise InvalidRequest("`machine_detection.message` goes with `on_machine` leave_message, and only with it.")
+    document = spoken_document("machine_detection.message", asked.message, twiml.hangup()) if asked.message else None
+    return MachineDetection(asked.on_machine, document)
 
 
 def _hand_over(call: CallRequest, by: Caller) -> CallUpdate:

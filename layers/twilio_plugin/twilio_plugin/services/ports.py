@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # a webhook does not pay for what only sends need
     from twilio_plugin.domain.message_status import StatusUpdate
     from twilio_plugin.domain.opt_out import ContactState
     from twilio_plugin.domain.outbound import Part, Receipt, TwilioMessage
+    from twilio_plugin.domain.recording import Recording
     from twilio_plugin.domain.speech import Piece, Utterance
     from twilio_plugin.domain.stream import Stream, StreamEnd
 
@@ -121,7 +122,7 @@ class CallReader(Protocol):
         """Calls that have not ended, the longest-running first; at most a hundred."""
 
 
-class Calls(Protocol):
+class Calls(CallReader, Protocol):
     """Calls and their status. Every method that announces commits state and events together."""
 
     def add_received(self, update: CallUpdate, event: Event) -> bool:
@@ -129,6 +130,12 @@ class Calls(Protocol):
 
     def apply_status(self, update: CallUpdate, event: Event) -> bool:
         """False if the call has reached this rank already: then nothing is written."""
+
+    def apply_answered_by(self, call_sid: str, answered_by: str, event: Event) -> bool:
+        """Keep who answered. False if that is known already, or the call is not: then nothing is written."""
+
+    def add_recording(self, recording: Recording, event: Event) -> bool:
+        """Keep what became of a recording. False if this very status of it is kept already: then nothing is written."""
 
     def unended(self, *, before: datetime) -> Iterator[Call]:
         """Calls that began before a moment and are still listed as active."""

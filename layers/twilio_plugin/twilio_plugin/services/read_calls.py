@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 
 from twilio_plugin.domain.actions import CallState, CallStates, ReadCalls
-from twilio_plugin.domain.call import as_text
+from twilio_plugin.domain.call import Call
+from twilio_plugin.domain.call_lines import as_text
+from twilio_plugin.domain.stream import Stream
 from twilio_plugin.errors import InvalidRequest
-from twilio_plugin.services.ports import CallReader
+from twilio_plugin.services.ports import CallReader, Clock, Streams
 
 
-def read_calls(request: ReadCalls, calls: CallReader) -> CallStates:
-    """One call, or all that are active.
+def read_calls(request: ReadCalls, calls: CallReader, streams: Streams, clock: Clock) -> CallStates:
+    """One call, or all that are active, each with its open stream.
 
     Raises:
         InvalidRequest: a call that the plugin does not know.
@@ -20,7 +22,13 @@ def read_calls(request: ReadCalls, calls: CallReader) -> CallStates:
         call = calls.call(request.call_sid)
         if call is None:
             raise InvalidRequest(f"No call {request.call_sid} is known. Leave `call_sid` out for all active ones.")
-        found = [call]
+        found, stream = [call], streams.of_call(call.call_sid)
+        heard = {stream.call_sid: stream} if stream and not stream.ended_at else {}
     else:
         found = calls.active()
-    return CallStates(text=as_text(found), calls=[CallState.model_validate(dataclasses.asdict(call)) for call in found])
+        heard = {stream.call_sid: stream for stream in streams.active()}
+    return CallStates(text=as_text(found, heard, clock()), calls=[_state(call, heard.get(call.call_sid)) for call in found])
+
+
+def _state(call: Call, stream: Stream | None) -> CallState:
+    return CallState.model_validate(dataclasses.asdict(call) | {"stream": dataclasses.asdict(stream) if stream else None})

@@ -19,24 +19,47 @@ SORRY = "Sorry, nobody can take your call right now. Goodbye."
 
 
 def voice_webhook() -> Handler:
-    from twilio_plugin.domain import twiml as documents
     from twilio_plugin.domain.call import call_update, other_fields
-    from twilio_plugin.runtime.http import twiml, webhook
-    from twilio_plugin.services.answer_call import answer_call
+    from twilio_plugin.domain.stream import TOKEN_SECONDS, stream_token
+    from twilio_plugin.domain.timestamp import epoch
+    from twilio_plugin.runtime.http import Response, twiml, webhook
+    from twilio_plugin.services.answer_call import Answering, answer, apology
 
     env = config.read(config.VoiceWebhook)
-    calls = parts.calls(env, parts.outbox(env))
-    wait = config.number(env.reply_timeout, "REPLY_TIMEOUT")
-    greeting = documents.greet(env.greeting, wait_seconds=wait, sorry=SORRY)
+    outbox = parts.outbox(env)
+    credentials = parts.secret(env.twilio_secret).credentials
+    warmer = parts.warmer()
+    wanted_soon = [env.stream_authorizer_function, env.media_stream_function, env.call_session_function]
 
-    def use_case(form: Form, query: Mapping[str, str]) -> None:
+    def token(call_sid: str, leg: int) -> str:
+        expires_at = epoch(parts.now()) + TOKEN_SECONDS
+        return stream_token(credentials().auth_tokens[0], call_sid, leg, expires_at=expires_at)
+
+    def warm() -> None:
+        if cold := warmer.warm(wanted_soon):
+            logger.warning("not warmed", extra={"functions": cold})
+
+    by = Answering(
+        calls=parts.calls(env, outbox),
+        streams=parts.streams(env, outbox),
+        clock=parts.now,
+        greeting=env.greeting,
+        sorry=SORRY,
+        websocket_url=env.twilio_websocket_url,
+        webhook_url=env.twilio_webhook_url,
+        token=token,
+        warm=warm,
+    )
+
+    def use_case(form: Form, query: Mapping[str, str]) -> Response:
         call = call_update(form, query)
         logger.append_keys(call_sid=call.call_sid)
-        new = answer_call(call, other_fields(form), calls, parts.now)
-        logger.info("call received", extra={"conversation_id": call.conversation_id, "new": new})
+        document = answer(call, other_fields(form), query, by)
+        logger.info("call answered", extra={"conversation_id": call.conversation_id, "leg": query.get("leg", "0")})
+        return twiml(document)
 
     is_signed = parts.is_signed(env.twilio_secret)
-    return webhook(use_case, is_signed, env.twilio_webhook_url, twiml(greeting), whatever_happens=True)
+    return webhook(use_case, is_signed, env.twilio_webhook_url, twiml(apology(SORRY)), whatever_happens=True)
 
 
 def make_call() -> Handler:
@@ -74,9 +97,11 @@ def control_call() -> Handler:
     env = config.read(config.ControlCall)
     by = Controller(
         calling=parts.calling(env),
+        streams=parts.streams_reader(env.calls_table),
         phone_number=env.twilio_phone_number,
         default_region=env.phone_default_region,
         stay_seconds=config.number(env.reply_timeout, "REPLY_TIMEOUT"),
+        webhook_url=env.twilio_webhook_url,
     )
 
     def use_case(request: ControlCall, _request_id: str) -> ControlledCall:
@@ -91,9 +116,10 @@ def call_state() -> Handler:
     from twilio_plugin.runtime.invocation import function
     from twilio_plugin.services.read_calls import read_calls
 
-    calls = CallsReader(parts.dynamodb(), config.read(config.CallState).calls_table)
+    table = config.read(config.CallState).calls_table
+    calls, streams = CallsReader(parts.dynamodb(), table), parts.streams_reader(table)
 
     def use_case(request: ReadCalls, _request_id: str) -> CallStates:
-        return read_calls(request, calls)
+        return read_calls(request, calls, streams, parts.now)
 
     return function(ReadCalls, use_case)

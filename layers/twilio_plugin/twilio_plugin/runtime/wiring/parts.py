@@ -132,7 +132,7 @@ def calling(env: _WithTwilio) -> TwilioCalls:
     """Twilio's Calls."""
     from twilio_plugin.adapters.twilio_calls import TwilioCalls
 
-    return TwilioCalls(twilio(env), status_url=f"{env.twilio_webhook_url}/status")
+    return TwilioCalls(twilio(env), webhook_url=env.twilio_webhook_url)
 
 
 def twilio(env: _WithTwilio) -> TwilioRest:

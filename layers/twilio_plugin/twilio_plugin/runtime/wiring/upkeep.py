@@ -19,25 +19,57 @@ Handler = Callable[[Any, Any], Any]
 
 def status_webhook() -> Handler:
     from twilio_plugin.domain.call import call_update
+    from twilio_plugin.domain.machine_detection import answered_by
+    from twilio_plugin.domain.recording import recording
+    from twilio_plugin.domain.status_callback import subject
+    from twilio_plugin.domain.stream_status import stream_update
     from twilio_plugin.runtime.http import no_content, webhook
+    from twilio_plugin.services.answered_by import track_answered_by
+    from twilio_plugin.services.end_stream import StreamEnder, call_ended, track_stream
     from twilio_plugin.services.track_call import track_call
+    from twilio_plugin.services.track_recording import track_recording
     from twilio_plugin.services.track_status import status_update, track_status
 
     env = config.read(config.StatusWebhook)
     outbox, conversations = parts.tables(env)
-    calls = parts.calls(env, outbox)
+    calls, streams = parts.calls(env, outbox), parts.streams(env, outbox)
+    utterances = parts.utterances(env, outbox, conversations)
+    ender = StreamEnder(streams, utterances, parts.frames(env.media_frames_table), parts.now)
+
+    def message(form: Form, query: Mapping[str, str]) -> None:
+        update = status_update(form, query)
+        logger.append_keys(message_sid=update.message_sid)
+        new = track_status(update, conversations, parts.now)
+        logger.info("message status", extra={"status": update.status, "error_code": update.error_code, "new": new})
+
+    def call(form: Form, query: Mapping[str, str]) -> None:
+        update = call_update(form, query)
+        new = track_call(update, calls, parts.now)
+        if update.ended:
+            call_ended(update.call_sid, ender)
+        logger.info("call status", extra={"status": update.status, "new": new})
+
+    def machine(form: Form, query: Mapping[str, str]) -> None:
+        detected = answered_by(form, query)
+        new = track_answered_by(detected, calls, parts.now)
+        logger.info("answered by", extra={"answered_by": detected.answered_by, "new": new})
+
+    def recorded(form: Form, _query: Mapping[str, str]) -> None:
+        update = recording(form)
+        new = track_recording(update, calls, parts.now)
+        logger.info("recording", extra={"recording_sid": update.recording_sid, "status": update.status, "new": new})
+
+    def stream(form: Form, _query: Mapping[str, str]) -> None:
+        update = stream_update(form)
+        track_stream(update, ender)
+        logger.info("stream status", extra={"stream_sid": update.stream_sid, "event": update.event, "error": update.error})
+
+    tracks = {"message": message, "call": call, "answered_by": machine, "recording": recorded, "stream": stream}
 
     def use_case(form: Form, query: Mapping[str, str]) -> None:
         if "CallSid" in form:
-            call = call_update(form, query)
-            logger.append_keys(call_sid=call.call_sid)
-            new = track_call(call, calls, parts.now)
-            logger.info("call status", extra={"status": call.status, "new": new})
-        else:
-            message = status_update(form, query)
-            logger.append_keys(message_sid=message.message_sid)
-            new = track_status(message, conversations, parts.now)
-            logger.info("message status", extra={"status": message.status, "error_code": message.error_code, "new": new})
+            logger.append_keys(call_sid=form["CallSid"])
+        tracks[subject(form)](form, query)
 
     return webhook(use_case, parts.is_signed(env.twilio_secret), env.twilio_webhook_url, no_content())
 
@@ -63,6 +95,8 @@ def reconcile() -> Handler:
     from twilio_plugin.adapters.sends import SendsTable
     from twilio_plugin.services import reconcile as service
     from twilio_plugin.services import reconcile_calls as call_service
+    from twilio_plugin.services import reconcile_streams as stream_service
+    from twilio_plugin.services.end_stream import StreamEnder
 
     env = config.read(config.Reconcile)
     outbox, conversations = parts.tables(env)
@@ -85,13 +119,21 @@ def reconcile() -> Handler:
         account_sid=env.twilio_account_sid,
     )
 
+    utterances = parts.utterances(env, outbox, conversations)
+    ender = StreamEnder(parts.streams(env, outbox), utterances, parts.frames(env.media_frames_table), parts.now)
+    streams_by = stream_service.StreamReconciler(ender, calls)
+
     @logger.inject_lambda_context(clear_state=True)
     def lambda_handler(_event: Any, _context: Any) -> dict[str, Any]:
+        # Trouble with the one is no reason to leave the other.
         try:
             texts_done = service.reconcile(by)
-        finally:  # trouble with the one is no reason to leave the other
-            calls_done = call_service.reconcile_calls(calls_by)
-        done = asdict(texts_done) | {"calls": asdict(calls_done)}
+        finally:
+            try:
+                calls_done = call_service.reconcile_calls(calls_by)
+            finally:
+                streams_ended = stream_service.reconcile_streams(streams_by)
+        done = asdict(texts_done) | {"calls": asdict(calls_done), "streams_ended": streams_ended}
         logger.info("reconciled", extra=done)
         return done
 
