@@ -113,8 +113,8 @@ def test_a_connection_is_authorized_before_anything_else_is_done_with_it(source:
         "CUSTOM",
         {"Ref": "StreamAuthorizer"},
     )
-    # A cached answer would be given to every handshake with the same headers.
-    assert not {"IdentitySource", "AuthorizerResultTtlInSeconds"} & set(source["Resources"]["StreamAuthorizer"]["Properties"])
+    authorizer = source["Resources"]["StreamAuthorizer"]["Properties"]
+    assert (authorizer["AuthorizerType"], authorizer["IdentitySource"]) == ("REQUEST", [])
 
 
 def test_nothing_is_answered_on_the_socket_by_an_integration(source: dict[str, Any]) -> None:
