@@ -115,7 +115,7 @@ def field_descriptions(kind: type[Event]) -> dict[str, str]:
         statements = body.body if isinstance(body, ast.ClassDef) else []
         for field, text in pairwise(statements):
             if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(text, ast.Expr):
-                found[field.target.id] = str(ast.literal_eval(text.value)).replace("``", "`")
+                found[field.target.id] = " ".join(str(ast.literal_eval(text.value)).replace("``", "`").split())
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
@@ -10,21 +11,33 @@ from urllib.parse import urlencode
 from twilio.request_validator import RequestValidator
 
 from twilio_plugin.adapters.outbox import row
+from twilio_plugin.domain.audio import FRAME_BYTES, SILENCE
 from twilio_plugin.domain.events import (
     SOURCE,
+    CallAnsweredBy,
     CallEnded,
     CallReceived,
+    CallRecorded,
     CallStarted,
     CallStatusChanged,
+    DtmfReceived,
     Event,
     OptOutChanged,
     SmsFailed,
     SmsReceived,
     SmsSent,
     SmsStatusChanged,
+    SpeechInterrupted,
+    SpeechPartial,
+    SpeechPlayed,
+    SpeechReceived,
+    VoiceStreamEnded,
+    VoiceStreamStarted,
     event_id,
 )
 from twilio_plugin.domain.message import Media
+from twilio_plugin.domain.speech import mark_name
+from twilio_plugin.domain.stream import stream_token
 from twilio_plugin.domain.twilio_errors import explain
 
 ACCOUNT = "AC0123456789abcdef0123456789abcdef"
@@ -34,6 +47,10 @@ OURS, THEIRS = "+15555550100", "+15555551234"
 MESSAGE = "SM0123456789abcdef0123456789abcdef"
 REPLY = "SMfedcba9876543210fedcba9876543210"
 CALL = "CA0123456789abcdef0123456789abcdef"
+STREAM = "MZ0123456789abcdef0123456789abcdef"
+RECORDING = "RE0123456789abcdef0123456789abcdef"
+UTTERANCE = "2f1c9e6a-7d0b-4c55-9a53-5a7b8a0c1d2e"
+WEBSOCKET_URL = "wss://phone.example.com/live"
 PICTURE = f"https://api.twilio.com/2010-04-01/Accounts/{ACCOUNT}/Messages/MM0/Media/ME0"
 NOW = "2026-11-22T08:13:41.123Z"
 
@@ -44,7 +61,9 @@ _ENVELOPE: dict[str, Any] = {
     "channel": "phone",
 }
 _CALL: dict[str, Any] = {name: value for name, value in _ENVELOPE.items() if name != "channel"} | {"call_sid": CALL}
+_STREAM: dict[str, Any] = _CALL | {"stream_sid": STREAM, "from_": THEIRS, "to": OURS, "direction": "inbound"}
 _UNREGISTERED = explain(30034)
+_EXPIRES_AT = 1795346021
 
 EVENTS: tuple[Event, ...] = (
     SmsReceived(
@@ -127,6 +146,54 @@ EVENTS: tuple[Event, ...] = (
         duration=42,
         request_id="wake-up-2026-11-22",
     ),
+    CallAnsweredBy(
+        **_CALL,
+        event_id=event_id(CallAnsweredBy, CALL),
+        from_=OURS,
+        to=THEIRS,
+        answered_by="machine_end_beep",
+        control={"call_sid": CALL, "action": "end"},
+        request_id="wake-up-2026-11-22",
+    ),
+    CallRecorded(
+        **_CALL,
+        event_id=event_id(CallRecorded, RECORDING),
+        recording_sid=RECORDING,
+        status="completed",
+        recording_url=f"https://api.twilio.com/2010-04-01/Accounts/{ACCOUNT}/Recordings/{RECORDING}",
+        duration=42,
+        channels=2,
+    ),
+    VoiceStreamStarted(**_STREAM, event_id=event_id(VoiceStreamStarted, STREAM)),
+    VoiceStreamEnded(
+        **_STREAM, event_id=event_id(VoiceStreamEnded, STREAM), reason="stopped", duration=41.5, frames=2075, gaps=0
+    ),
+    SpeechReceived(
+        **_STREAM,
+        event_id=event_id(SpeechReceived, STREAM, 1),
+        text="Are you open on Saturday?",
+        confidence=0.97,
+        starts_at_ms=2140,
+        duration_ms=1580,
+    ),
+    SpeechPartial(**_STREAM, event_id=event_id(SpeechPartial, STREAM, 2140, 1), text="Are you open", starts_at_ms=2140),
+    SpeechPlayed(
+        **_STREAM,
+        event_id=event_id(SpeechPlayed, UTTERANCE),
+        utterance_id=UTTERANCE,
+        text="Yes, from nine to five.",
+        duration_ms=1840,
+    ),
+    SpeechInterrupted(
+        **_STREAM,
+        event_id=event_id(SpeechInterrupted, UTTERANCE),
+        utterance_id=UTTERANCE,
+        text="We are open from nine to five. On Sundays we are closed.",
+        heard="We are open from nine to five.",
+        heard_ms=2000,
+        cause="speech",
+    ),
+    DtmfReceived(**_STREAM, event_id=event_id(DtmfReceived, STREAM, 117), digit="1"),
 )
 
 
@@ -170,6 +237,18 @@ def invocations() -> dict[str, dict[str, Any]]:
         "status_webhook/call_ended": _webhook("status", _call("completed", CallDuration="42"), "request=wake-up-2026-11-22"),
         "voice_webhook/call": _webhook("voice", _call("ringing", From=THEIRS, To=OURS, Direction="inbound", CallerName="ADA")),
         "voice_fallback/call": _webhook("voice/fallback", _call("ringing", ErrorCode="11200", Direction="inbound")),
+        "stream_authorizer/handshake": _handshake(),
+        "media_stream/start": _message("start", "1", start=_start()),
+        "media_stream/mark": _message("mark", "84", mark={"name": mark_name(UTTERANCE, 1)}),
+        "media_stream/key": _message("dtmf", "117", dtmf={"track": "inbound_track", "digit": "1"}),
+        "media_stream/stop": _message("stop", "2077", stop={"accountSid": ACCOUNT, "callSid": CALL}),
+        "media_stream/closed": _closed(),
+        "media_stream/session_died": _session_died(),
+        "frame_ingest/frame": _message("media", "2", media=_media()),
+        "call_session/begin": _SESSION,
+        "call_session/warm": {"warm": True},
+        "say/words": {"call_sid": CALL, "text": "Yes, from nine to five.", "interrupt": True},
+        "say/sound": {"call_sid": CALL, "audio": base64.b64encode(SILENCE * FRAME_BYTES).decode(), "allow_barge_in": False},
         "make_call/words": {"to": "(555) 555-1234", "say": "Good morning.", "idempotency_key": "wake-up-2026-11-22"},
         "control_call/transfer": {"call_sid": CALL, "action": "transfer", "to": "(555) 555-0199"},
         "control_call/words": {"call_sid": CALL, "action": "update", "say": "Hello Ada, how can I help?"},
@@ -264,6 +343,94 @@ def _webhook(kind: str, form: Mapping[str, str], query: str = "") -> dict[str, A
         },
         "body": base64.b64encode(urlencode(form).encode()).decode(),
         "isBase64Encoded": True,
+    }
+
+
+_SESSION: dict[str, Any] = {"call_sid": CALL, "leg": 0, "session_id": "5b0f9f5e-4c1c-4a36-9d5f-0a6f6e1d2c3b"}
+
+
+def _handshake() -> dict[str, Any]:
+    """What API Gateway asks a REQUEST authorizer of ``$connect``."""
+    headers = {
+        "Host": "phone.example.com",
+        "Sec-WebSocket-Version": "13",
+        "X-Twilio-Signature": RequestValidator(AUTH_TOKEN).compute_signature(WEBSOCKET_URL, {}),
+    }
+    return {
+        "type": "REQUEST",
+        "methodArn": "arn:aws:execute-api:us-east-1:123456789012:a1b2c3d4e5/live/$connect",
+        "headers": headers,
+        "multiValueHeaders": {name: [value] for name, value in headers.items()},
+        "stageVariables": {},
+        "requestContext": _socket_context("$connect", "CONNECT"),
+    }
+
+
+def _message(event: str, sequence_number: str, **content: Any) -> dict[str, Any]:
+    """A Media Streams message as API Gateway passes it on."""
+    body = {"event": event, "sequenceNumber": sequence_number, **content, "streamSid": STREAM}
+    context = _socket_context(event, "MESSAGE") | {"messageId": "L0SNicOFvHcCIhw=", "authorizer": _AUTHORIZER}
+    return {"requestContext": context, "body": json.dumps(body), "isBase64Encoded": False}
+
+
+def _closed() -> dict[str, Any]:
+    context = _socket_context("$disconnect", "DISCONNECT")
+    closed = {"disconnectStatusCode": 1000, "disconnectReason": "", "authorizer": _AUTHORIZER}
+    return {"headers": {"Host": "phone.example.com"}, "requestContext": context | closed, "isBase64Encoded": False}
+
+
+def _session_died() -> dict[str, Any]:
+    """Lambda's on-failure destination."""
+    function = "arn:aws:lambda:us-east-1:123456789012:function:twilio-plugin-call-session"
+    return {
+        "version": "1.0",
+        "timestamp": NOW,
+        "requestContext": {
+            "requestId": "e4b46cbf-b738-4f0c-8b7c-1d2f3a4b5c6d",
+            "functionArn": f"{function}:$LATEST",
+            "condition": "RetriesExhausted",
+            "approximateInvokeCount": 1,
+        },
+        "requestPayload": _SESSION,
+        "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
+        "responsePayload": {"errorMessage": "DynamoDB: Throttling.", "errorType": "StorageUnavailable"},
+    }
+
+
+def _start() -> dict[str, Any]:
+    return {
+        "accountSid": ACCOUNT,
+        "streamSid": STREAM,
+        "callSid": CALL,
+        "tracks": ["inbound"],
+        "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1},
+        "customParameters": {"token": stream_token(AUTH_TOKEN, CALL, 0, expires_at=_EXPIRES_AT)},
+    }
+
+
+def _media() -> dict[str, Any]:
+    payload = base64.b64encode(SILENCE * FRAME_BYTES).decode()
+    return {"track": "inbound", "chunk": "1", "timestamp": "5", "payload": payload}
+
+
+_AUTHORIZER = {"expires_at": str(_EXPIRES_AT), "principalId": "twilio", "integrationLatency": 12}
+
+
+def _socket_context(route: str, event_type: str) -> dict[str, Any]:
+    return {
+        "routeKey": route,
+        "eventType": event_type,
+        "extendedRequestId": "L0SNiFmvIAMFgWA=",
+        "requestTime": "22/Nov/2026:08:13:41 +0000",
+        "messageDirection": "IN",
+        "stage": "live",
+        "connectedAt": 1795335221123,
+        "requestTimeEpoch": 1795335221153,
+        "identity": {"sourceIp": "198.51.100.7"},
+        "requestId": "L0SNiFmvIAMFgWA=",
+        "domainName": "phone.example.com",
+        "connectionId": "L0SM9cOFvHcCIhw=",
+        "apiId": "a1b2c3d4e5",
     }
 
 

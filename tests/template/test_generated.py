@@ -49,3 +49,4 @@ def test_every_field_of_every_event_is_described() -> None:
     for kind in EVENTS:
         properties = generate.schema(kind)["properties"]["detail"]["properties"]
         assert all(shape["description"] for shape in properties.values())
+        assert not [shape["description"] for shape in properties.values() if "\n" in shape["description"]], "a row is a line"

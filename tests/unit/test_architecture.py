@@ -60,10 +60,10 @@ def module_name(path: Path) -> str:
 
 
 def ruled_as(module: str) -> str:
-    """The rule of a module: its own, or its folder's."""
-    if f"{module}.".startswith("runtime.wiring."):
-        return "runtime.wiring"
-    return module if module in MAY_IMPORT else module.partition(".")[0]
+    """The rule of a module: its own, or that of the nearest folder that has one."""
+    while module and module not in MAY_IMPORT:
+        module = module.rpartition(".")[0]
+    return module
 
 
 PURE = [path for path in MODULES if ruled_as(module_name(path)) in ("errors", "domain", "services")]
@@ -149,10 +149,12 @@ def test_only_the_configuration_reads_the_environment(path: Path) -> None:
     assert not {"os.environ", "os.getenv"} & set(imports(path))
 
 
-@pytest.mark.parametrize("path", sorted((PACKAGE / "runtime" / "wiring").glob("*.py")), ids=module_name)
-def test_the_wiring_imports_adapters_where_they_are_needed_and_not_before(path: Path) -> None:
-    """An adapter imported at the top would be in the cold start of every function of that module."""
-    at_the_top = [node for node in tree(path).body if isinstance(node, ast.ImportFrom)]
+def test_the_wiring_imports_adapters_where_they_are_needed_and_not_before() -> None:
+    """An adapter imported at the top would be in every function's cold start."""
+    wiring = [path for path in MODULES if ruled_as(module_name(path)) == "runtime.wiring"]
+    at_the_top = [node for path in wiring for node in tree(path).body if isinstance(node, ast.ImportFrom)]
+
+    assert at_the_top
 
     names = {f"{node.module}.{alias.name}" for node in at_the_top for alias in node.names}
     assert not [name for name in names if name.startswith(("twilio_plugin.adapters", "twilio_plugin.services"))]
@@ -199,9 +201,13 @@ print(json.dumps(sorted(set(sys.modules) - before)))
 def imported_at_cold_start(*functions: str) -> set[str]:
     """What these functions import, in an interpreter of its own."""
     names = (
+        "CALL_SESSION_FUNCTION",
         "CALLS_TABLE",
         "CONVERSATIONS_TABLE",
+        "MEDIA_FRAMES_TABLE",
+        "MEDIA_STREAM_FUNCTION",
         "OUTBOX_TABLE",
+        "STREAM_AUTHORIZER_FUNCTION",
         "TWILIO_SECRET",
         "EVENT_BUS_NAME",
         "PHONE_DEFAULT_REGION",
@@ -213,6 +219,8 @@ def imported_at_cold_start(*functions: str) -> set[str]:
         "AWS_DEFAULT_REGION": "eu-central-1",
         "RETENTION_DAYS": "365",
         "TWILIO_WEBHOOK_URL": "https://example.com/webhooks/twilio",
+        "TWILIO_WEBSOCKET_URL": "wss://example.com/live",
+        "WEBSOCKET_MANAGEMENT_URL": "https://example.com/live",
     }
     apps = [str(ROOT / "functions" / name / "app.py") for name in functions]
     ran = subprocess.run(
@@ -228,6 +236,15 @@ def test_the_webhooks_and_the_relay_start_without_what_only_sending_needs() -> N
     imported = imported_at_cold_start("sms_webhook", "status_webhook", "event_relay")
 
     assert "twilio_plugin.services.receive_sms" in imported
+    assert not heavy & imported
+
+
+def test_what_answers_the_socket_starts_without_what_only_sending_needs() -> None:
+    heavy = {"twilio.rest", "twilio.twiml", "pydantic", "phonenumbers", "markdown_it", "regex", "requests"}
+
+    imported = imported_at_cold_start("stream_authorizer", "media_stream", "frame_ingest")
+
+    assert "twilio_plugin.runtime.websocket" in imported
     assert not heavy & imported
 
 

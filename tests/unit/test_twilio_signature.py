@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twilio.request_validator import RequestValidator
 
-from twilio_plugin.adapters.twilio_signature import is_signed
+from twilio_plugin.adapters.twilio_signature import is_signed, is_signed_handshake
 
 TOKEN, PREVIOUS = "a" * 32, "b" * 32
 URL = "https://example.com/webhooks/twilio/sms"
@@ -83,7 +83,9 @@ def test_any_of_the_urls_may_be_the_one_twilio_called() -> None:
         ("https://example.com/sms?a=1", "https://example.com:443/sms?a=1"),
         ("http://127.0.0.1:80/sms", "http://127.0.0.1/sms"),
         ("http://127.0.0.1/sms", "http://127.0.0.1:80/sms"),
-        ("wss://example.com/x", "wss://example.com/x"),
+        ("wss://example.com:443/x", "wss://example.com/x"),
+        ("wss://example.com/x", "wss://example.com:443/x"),
+        ("ws://127.0.0.1:80/x", "ws://127.0.0.1/x"),
     ],
 )
 def test_the_default_port_may_be_written_or_not(signed: str, seen: str) -> None:
@@ -125,3 +127,54 @@ def test_no_url_or_no_token_is_no_signature(urls: list[str], tokens: list[str]) 
 @given(st.text(), st.text())
 def test_nothing_a_stranger_writes_into_path_and_signature_raises(path: str, signature: str) -> None:
     assert not is_signed(signature, [f"https://example.com/webhooks/twilio/sms{path}"], Fields([]), [TOKEN])
+
+
+# ----------------------------------------------------------------------------------------------------------- handshakes
+
+SOCKET = "wss://abc123.execute-api.eu-central-1.amazonaws.com/live"
+NO_FIELDS = Fields([])
+
+
+@pytest.mark.parametrize("configured", ["", "/"])
+@pytest.mark.parametrize(
+    "signed", [f"{host}/live{slash}" for host in (SOCKET[:-5], f"{SOCKET[:-5]}:443") for slash in ("", "/")]
+)
+def test_a_handshake_may_be_signed_with_and_without_port_and_slash(configured: str, signed: str) -> None:
+    assert is_signed_handshake(sign(signed, NO_FIELDS), [SOCKET + configured], [TOKEN])
+
+
+@pytest.mark.parametrize("token", [TOKEN, PREVIOUS])
+def test_a_handshake_may_be_for_any_of_the_urls_with_any_of_the_tokens(token: str) -> None:
+    urls = ["wss://phone.example.com/live", SOCKET]
+
+    assert all(is_signed_handshake(sign(url, NO_FIELDS, token), urls, [TOKEN, PREVIOUS]) for url in urls)
+
+
+@pytest.mark.parametrize(
+    "signed",
+    [
+        SOCKET.replace("wss", "https"),
+        SOCKET.replace("wss", "ws"),
+        SOCKET.replace("/live", ":80/live"),
+        SOCKET.replace("/live", ":8443/live"),
+        SOCKET.replace("/live", "/other"),
+        SOCKET.replace("/live", ""),
+        f"{SOCKET}//",
+        f"{SOCKET}?token=1",
+    ],
+)
+def test_a_handshake_with_another_address_is_refused(signed: str) -> None:
+    assert not is_signed_handshake(sign(signed, NO_FIELDS), [SOCKET], [TOKEN])
+
+
+def test_a_webhooks_signature_opens_no_socket() -> None:
+    assert not is_signed_handshake(sign(SOCKET, Fields([("Body", "Hello")])), [SOCKET], [TOKEN])
+
+
+@given(st.text())
+def test_nothing_a_stranger_writes_into_a_handshakes_signature_raises(signature: str) -> None:
+    assert not is_signed_handshake(signature, [SOCKET], [TOKEN])
+
+
+def test_no_token_is_no_handshake() -> None:
+    assert not is_signed_handshake(sign(SOCKET, NO_FIELDS), [SOCKET], [])

@@ -38,10 +38,27 @@ def is_signed(signature: str, urls: Iterable[str], form: MultiForm, auth_tokens:
     return signed
 
 
+def is_signed_handshake(signature: str, urls: Iterable[str], auth_tokens: Iterable[str]) -> bool:
+    """Whether one of the tokens signed a WebSocket handshake with one of the URLs, which has no form.
+
+    Twilio does not say whether it signs a slash at the end, so both forms count. Never raises for anything a stranger can send.
+    """
+    bare = [url.rstrip("/") for url in urls]
+    return is_signed(signature, [form for url in bare for form in (url, f"{url}/")], _NoFields(), auth_tokens)
+
+
+class _NoFields:
+    def getlist(self, name: str) -> list[str]:
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+
 def _with_and_without_port(url: str) -> list[str]:
     """Twilio is not consistent about the default port, so both forms count."""
     parts = urlsplit(url)
-    default = {"https": ":443", "http": ":80"}.get(parts.scheme, "")
+    default = {"https": ":443", "wss": ":443", "http": ":80", "ws": ":80"}.get(parts.scheme, "")
     host = parts.netloc
     if default and host.endswith(default):
         return [url, urlunsplit(parts._replace(netloc=host.removesuffix(default)))]

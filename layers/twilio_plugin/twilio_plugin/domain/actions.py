@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from twilio_plugin.domain.address import Channel
+from twilio_plugin.domain.audio import BYTES_PER_SECOND
 from twilio_plugin.domain.call import CallDirection
 from twilio_plugin.domain.machine_detection import OnMachine
 from twilio_plugin.domain.segments import MAX_BODY, MIN_LIMIT, Encoding
@@ -75,6 +76,7 @@ class SendResult(BaseModel):
 _Words = Annotated[str | None, Field(min_length=1, max_length=3000)]
 _Document = Annotated[str | None, Field(min_length=1, max_length=4000)]
 _Url = Annotated[str | None, Field(pattern=r"^https?://[^\s/]+\S*$")]
+MAX_AUDIO = -(-60 * BYTES_PER_SECOND // 3) * 4  # a minute in base64
 _CallSid = Field(pattern=r"^CA[0-9a-fA-F]{32}$")
 
 
@@ -146,6 +148,30 @@ class ControlledCall(BaseModel):
 
     call_sid: str
     status: str
+
+
+class Say(_Input):
+    """Something to say in a call: one of `text` and `audio`."""
+
+    call_sid: Annotated[str, _CallSid]
+    """The call."""
+    text: _Words = None
+    """Words to speak."""
+    audio: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9+/]+={0,2}$", max_length=MAX_AUDIO)] = None
+    """Or sound: base64 of µ-law, 8,000 samples a second, one channel, no header; at most a minute."""
+    interrupt: bool = False
+    """Stop what is being said; otherwise it is said to its end first."""
+    allow_barge_in: bool = True
+    """The person stops it by speaking."""
+
+
+class Said(BaseModel):
+    """An utterance that is on its way to the person. Events tell how much of it was heard."""
+
+    utterance_id: str
+    call_sid: str
+    status: Literal["accepted", "interrupted"]
+    """``interrupted`` if it was stopped before all of it was sent."""
 
 
 class ReadCalls(_Input):

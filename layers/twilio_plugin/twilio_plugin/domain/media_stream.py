@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,11 @@ from twilio_plugin.errors import UnreadableMessage
 INBOUND = "inbound"  # the track of the person's voice
 # Far above any number a stream reaches in a day: what is written there sorts behind all audio.
 END_OF_STREAM = 10**15
+# What a frame must look like to be stored, here as in the mapping template with which API Gateway stores it by itself.
+_COUNT = re.compile(r"[0-9]{1,15}")
+_SID = re.compile(r"[A-Za-z0-9]+")
+_TRACK = re.compile(r"[a-z_]+")
+_AUDIO = re.compile(r"[A-Za-z0-9+/]+=*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +85,8 @@ def read_message(text: str) -> Message | None:
     Raises:
         UnreadableMessage: not JSON, an unknown event, or one without a field it must have; the message names it.
     """
-    try:
-        message = json.loads(text)
-    except ValueError as error:
-        raise UnreadableMessage("The message is not JSON.") from error
-    event = message.get("event") if isinstance(message, dict) else None
+    message = _loaded(text)
+    event = message.get("event")
     try:
         match event:
             case "connected":
@@ -103,6 +106,15 @@ def read_message(text: str) -> Message | None:
     raise UnreadableMessage(f"The event is {str(event)[:20]!r}, which Media Streams does not have.")
 
 
+def read_frame(text: str) -> tuple[str, Frame]:
+    """Read a ``media`` message: the stream's SID and the frame. Raises UnreadableMessage as `read_message`."""
+    frame = read_message(text)
+    stream_sid = _loaded(text).get("streamSid")
+    if not isinstance(frame, Frame) or not isinstance(stream_sid, str) or not _SID.fullmatch(stream_sid):
+        raise UnreadableMessage("The message is not a frame of a stream.")
+    return stream_sid, frame
+
+
 def media(stream_sid: str, audio: bytes) -> str:
     """Play this µ-law audio when what was sent before has been played."""
     payload = base64.b64encode(audio).decode()
@@ -119,6 +131,14 @@ def clear(stream_sid: str) -> str:
     return _message({"event": "clear", "streamSid": stream_sid})
 
 
+def _loaded(text: str) -> dict[str, Any]:
+    try:
+        message = json.loads(text)
+    except ValueError as error:
+        raise UnreadableMessage("The message is not JSON.") from error
+    return message if isinstance(message, dict) else {}
+
+
 def _start(start: dict[str, Any]) -> StreamStart:
     parameters = start.get("customParameters") or {}
     return StreamStart(
@@ -133,12 +153,18 @@ def _start(start: dict[str, Any]) -> StreamStart:
 
 def _frame(sequence_number: Any, media: dict[str, Any]) -> Frame:
     return Frame(
-        sequence_number=_number(sequence_number),
-        chunk=_number(media["chunk"]),
-        timestamp=_number(media["timestamp"]),
-        track=_text(media["track"]),
-        payload=base64.b64decode(media["payload"], validate=True),
+        sequence_number=int(_written(_COUNT, sequence_number)),
+        chunk=int(_written(_COUNT, media["chunk"])),
+        timestamp=int(_written(_COUNT, media["timestamp"])),
+        track=_written(_TRACK, media["track"]),
+        payload=base64.b64decode(_written(_AUDIO, media["payload"]), validate=True),
     )
+
+
+def _written(as_: re.Pattern[str], value: Any) -> str:
+    if not isinstance(value, str) or not as_.fullmatch(value):
+        raise ValueError(f"{str(value)[:20]!r} is not written as {as_.pattern}")
+    return value
 
 
 def _text(value: Any) -> str:

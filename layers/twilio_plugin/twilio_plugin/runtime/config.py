@@ -19,6 +19,7 @@ class StatusWebhook:
 
     calls_table: str
     conversations_table: str
+    media_frames_table: str
     outbox_table: str
     retention_days: str
     twilio_secret: str
@@ -29,13 +30,79 @@ class StatusWebhook:
 class VoiceWebhook:
     """voice_webhook."""
 
+    call_session_function: str
     calls_table: str
     greeting: str
+    media_stream_function: str
     outbox_table: str
     reply_timeout: str
     retention_days: str
+    stream_authorizer_function: str
     twilio_secret: str
     twilio_webhook_url: str
+    twilio_websocket_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamAuthorizer:
+    """stream_authorizer."""
+
+    twilio_secret: str
+    twilio_websocket_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class FrameIngest:
+    """frame_ingest."""
+
+    media_frames_table: str
+
+
+@dataclass(frozen=True, slots=True)
+class MediaStream:
+    """media_stream."""
+
+    call_session_function: str
+    calls_table: str
+    conversations_table: str
+    media_frames_table: str
+    outbox_table: str
+    retention_days: str
+    twilio_secret: str
+    websocket_management_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallSession:
+    """call_session."""
+
+    call_session_function: str
+    calls_table: str
+    conversations_table: str
+    endpointing_milliseconds: str
+    event_bus_name: str
+    language: str
+    media_frames_table: str
+    outbox_table: str
+    partial_transcripts: str
+    reply_timeout: str
+    retention_days: str
+    transcriber: str
+    websocket_management_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """say."""
+
+    calls_table: str
+    conversations_table: str
+    language: str
+    outbox_table: str
+    retention_days: str
+    synthesizer: str
+    voice: str
+    websocket_management_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +125,7 @@ class MakeCall:
 class ControlCall:
     """control_call."""
 
+    calls_table: str
     phone_default_region: str
     reply_timeout: str
     twilio_account_sid: str
@@ -124,6 +192,7 @@ class Reconcile:
     calls_table: str
     conversations_table: str
     event_bus_name: str
+    media_frames_table: str
     outbox_table: str
     retention_days: str
     twilio_account_sid: str
@@ -134,15 +203,20 @@ class Reconcile:
 
 Config = TypeVar(
     "Config",
+    CallSession,
     CallState,
     ControlCall,
+    FrameIngest,
     History,
     MakeCall,
+    MediaStream,
     Reconcile,
     Relay,
+    Say,
     Send,
     SmsWebhook,
     StatusWebhook,
+    StreamAuthorizer,
     VoiceWebhook,
 )
 
