@@ -10,7 +10,7 @@ from typing import Any
 
 from .messages import Message
 from .mouth import Utterance
-from .ulaw import FRAME_SECONDS, is_sound
+from .ulaw import FRAME_SECONDS, SILENCE, is_sound
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,9 @@ class StreamRecord:
     waiting_bytes: int = 0
 
     def begin(self) -> None:
-        """``start`` is being sent."""
+        """``start`` is being sent. What is played at the end of the first 20 ms is heard after them."""
         self.began_at = time.monotonic()
+        self.hear(SILENCE)
 
     def end(self, why: str) -> None:
         """It is over."""
