@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 class Background:
@@ -12,7 +14,7 @@ class Background:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._errors: list[BaseException] = []
 
-    def start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+    def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Begin some work."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
@@ -34,7 +36,7 @@ class Background:
         while self._tasks:  # what is cut off may begin something
             for task in self._tasks:
                 task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.wait(self._tasks)  # which lets callbacks of tasks that have ended run, where gather may not
         if self._errors:
             raise self._errors[0]
 

@@ -1,5 +1,6 @@
 """Drives calls over HTTP, as :mod:`local.twilio.control` drives texts."""
 
+import base64
 from typing import Any
 
 from aiohttp import web
@@ -9,6 +10,7 @@ from .switchboard import Switchboard
 from .voice.line import Line
 from .voice.phones import Answers, Behaviour, Busy, Fails, NoAnswer
 from .voice.script import check_script
+from .voice.talking import say
 
 HELP = """\
 POST   /_standin/calls               {"from", "to"?, "script"?: [{"say"} | {"press"} | {"wait": s} | {"hang_up": true}],
@@ -16,6 +18,8 @@ POST   /_standin/calls               {"from", "to"?, "script"?: [{"say"} | {"pre
 GET    /_standin/calls               all calls with their logs, oldest first
 GET    /_standin/calls/CA...         one of them; ?heard=N&timeout=S waits until more than N things were said, or the end
 POST   /_standin/calls/CA...         {"say": words} | {"press": keys} | {"silence": true} | {"hang_up": true}
+                                     | {"sound": base64 of µ-law}; words are spoken where a stream answers
+GET    /_standin/calls/CA.../heard   the last stream's audio as the person heard it, raw µ-law; .../spoken: as they spoke
 POST   /_standin/phones              {"person", "kind": "answers" | "busy" | "no-answer" | "fails", "after_seconds"?,
                                      "answered_by"?, "script"?}: what that person does when called
 POST   /_standin/voice_url           {"url", "fallback"?, "status"?}: where inbound calls go, and who is told of their end
@@ -34,6 +38,7 @@ class CallControlRoutes:
             web.post("/_standin/calls", self.call_in),
             web.get("/_standin/calls/{call}", self.fetch),
             web.post("/_standin/calls/{call}", self.act),
+            web.get("/_standin/calls/{call}/{side:heard|spoken}", self.audio),
             web.post("/_standin/phones", self.set_phone),
             web.post("/_standin/voice_url", self.set_voice_url),
         ]
@@ -68,15 +73,27 @@ class CallControlRoutes:
             raise ValueError("one of say, press, silence, hang_up")
         [(kind, value)] = given.items()
         actions = {
-            "say": lambda: line.say(str(value)),
             "press": lambda: line.press(str(value)),
+            "sound": lambda: line.sound(base64.b64decode(str(value), validate=True), "[sound]"),
             "silence": line.silence,
             "hang_up": line.hang_up,
         }
-        if kind not in actions:
-            raise ValueError(f"{kind} is not one of {', '.join(actions)}")
-        actions[kind]()
+        if kind == "say":
+            await say(line, str(value))
+        elif kind in actions:
+            actions[kind]()
+        else:
+            raise ValueError(f"{kind} is not one of say, {', '.join(actions)}")
         return web.json_response(call_json(line))
+
+    async def audio(self, request: web.Request) -> web.StreamResponse:
+        """What was heard or spoken on the last two-way stream."""
+        streams = [record for record in self._line(request).streams if record.two_way]
+        if not streams:
+            raise ValueError("no stream has begun")
+        record = streams[-1]
+        audio = record.heard if request.match_info["side"] == "heard" else record.spoken
+        return web.Response(body=bytes(audio), content_type="audio/basic")
 
     async def set_phone(self, request: web.Request) -> web.StreamResponse:
         """What somebody does when called."""
@@ -107,4 +124,5 @@ class CallControlRoutes:
 
 def call_json(line: Line) -> dict[str, Any]:
     """The Call resource, with what was said and done on the line."""
-    return line.call.resource() | {"log": line.log, "heard": line.heard, "twiml": line.documents}
+    streams = [record.as_dict() for record in line.streams]
+    return line.call.resource() | {"log": line.log, "heard": line.heard, "twiml": line.documents, "streams": streams}

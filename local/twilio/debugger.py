@@ -20,6 +20,13 @@ ALERT_TEXTS = {
     13520: "Say: Invalid text",
     14103: "Message: Invalid Body",
     21626: "Invalid statusCallbackEvents",
+    31901: "Stream - WebSocket - Connection Timeout",
+    31902: "Stream - WebSocket - Connection Refused",
+    31920: "Stream - WebSocket - Handshake Error",
+    31921: "Stream - WebSocket - Close Error",
+    31941: "Stream - Invalid Track configuration",
+    31950: "Stream - Protocol - Malformed Message",
+    31951: "Stream - Protocol - Invalid Message",
 }
 
 

@@ -16,9 +16,19 @@ delivery      undelivered         accepted, then ``status`` (undelivered, or fai
 callbacks     duplicate_status    each status callback ``times`` (2) at once
 callbacks     shuffle_status      a message's callbacks all at the end, one after another, never in their order; ``seed``
 inbound       duplicate_webhook   the webhook of an inbound text ``times`` (2) at once, with the same idempotency token
+stream        shuffle_frames      each frame up to ``window_ms`` (200) late, so that they overtake one another; ``seed``
+stream        duplicate_frames    a ``fraction`` (0.1) of the frames twice; ``seed``
+stream        lose_frames         a ``fraction`` (0.1) of the frames never; ``seed``
+stream        stop_frames         no frames ``after`` (1) seconds of the stream, while the socket stays
+stream        drop_socket         the connection breaks ``after`` (1) seconds of the stream, without a close frame
+stream        lose_stop           no stop message; the ``socket`` is (closed), or left open for 30 seconds
+stream        forge_handshake     the handshake has a signature that is not Twilio's
+stream        alter_start         the start has another ``call_sid``, or another ``value`` of a ``parameter`` (or none)
+stream        garbage             the raw ``text``, ``after`` (0) seconds of the stream
 ============  ==================  ====================================================================================
 
-``to`` limits any fault to one recipient, ``method`` (POST) says which requests those of moment *request* hit; ``*`` is any.
+A stream takes one of each of its faults, and all garbage. ``to`` limits any fault to one recipient (a stream's is the person),
+``method`` (POST) says which requests those of moment *request* hit; ``*`` is any.
 """
 
 import threading
@@ -35,9 +45,19 @@ _KINDS: dict[str, tuple[str, frozenset[str]]] = {
     "duplicate_status": ("callbacks", frozenset({"times"})),
     "shuffle_status": ("callbacks", frozenset({"seed"})),
     "duplicate_webhook": ("inbound", frozenset({"times"})),
+    "shuffle_frames": ("stream", frozenset({"window_ms", "seed"})),
+    "duplicate_frames": ("stream", frozenset({"fraction", "seed"})),
+    "lose_frames": ("stream", frozenset({"fraction", "seed"})),
+    "stop_frames": ("stream", frozenset({"after"})),
+    "drop_socket": ("stream", frozenset({"after"})),
+    "lose_stop": ("stream", frozenset({"socket"})),
+    "forge_handshake": ("stream", frozenset()),
+    "alter_start": ("stream", frozenset({"call_sid", "parameter", "value"})),
+    "garbage": ("stream", frozenset({"text", "after"})),
 }
-_REQUIRED = {"reject": "code"}
-_TEXT_OPTIONS = frozenset({"to", "method"})
+_REQUIRED = {"reject": "code", "garbage": "text"}
+_REPEATED = "garbage"
+_TEXT_OPTIONS = frozenset({"to", "method", "socket", "call_sid", "parameter", "value", "text"})
 
 
 @dataclass
@@ -107,15 +127,32 @@ class Faults:
         with self._lock:
             for fault in self._faults:
                 if fault.hits(moment, method, to):
-                    fault.count -= 1
-                    self._faults = [other for other in self._faults if other.count > 0]
+                    self._use_up([fault])
                     return fault
         return None
+
+    def take_all(self, moment: str, *, to: str | None = None) -> list[Fault]:
+        """Use up the first fault of each kind that hits, and all garbage."""
+        with self._lock:
+            taken: list[Fault] = []
+            for fault in self._faults:
+                is_new = fault.kind == _REPEATED or fault.kind not in {other.kind for other in taken}
+                if is_new and fault.hits(moment, "POST", to):
+                    taken.append(fault)
+            self._use_up(taken)
+        return taken
+
+    def _use_up(self, faults: list[Fault]) -> None:
+        for fault in faults:
+            fault.count -= 1
+        self._faults = [other for other in self._faults if other.count > 0]
 
 
 def _check_status(kind: str, options: dict[str, object]) -> None:
     if kind == "undelivered" and options.get("status", "failed") not in {"undelivered", "failed"}:
         raise ValueError("undelivered has the status undelivered or failed")
+    if options.get("socket", "open") not in {"open", "closed"}:
+        raise ValueError("the socket of lose_stop is open or closed")
     for name, value in options.items():
         textual = name in _TEXT_OPTIONS or (kind, name) == ("undelivered", "status")
         if not isinstance(value, str if textual else int | float):

@@ -27,6 +27,7 @@ from .messages import Message, copy_of
 from .server import ServerThread
 from .switchboard import Settings, Switchboard
 from .voice.clock import Clock
+from .voice.line import Voice
 from .voice.operator import Operator
 from .voice.people import People
 from .voice.phones import Behaviour
@@ -41,7 +42,8 @@ class TwilioStandIn(People):
     ``media_redirect_host`` makes a download of media redirect to that name of this machine, as Twilio's to its CDN;
     ``delivery_seconds`` lie between one status and the next; ``keyword_replies``: Twilio itself answers STOP, START, HELP.
     A second of a call lasts ``time_scale`` seconds, and Twilio listens for ``patience`` seconds at least where a test plays the
-    person (:class:`~local.twilio.voice.clock.Clock`).
+    person (:class:`~local.twilio.voice.clock.Clock`). Media streams run in real time all the same, but ``media_speed`` times as
+    fast; ``voice`` makes µ-law of what people say on them.
     """
 
     def __init__(
@@ -61,12 +63,14 @@ class TwilioStandIn(People):
         voice_url: str | None = None,
         time_scale: float = 0.01,
         patience: float = 1.0,
+        voice: Voice | None = None,
+        media_speed: float = 1.0,
     ) -> None:
         self.faults = Faults()
         self.phones: dict[str, Behaviour] = {}
         self._account = Account(account_sid, auth_token, list(phone_numbers), dict(api_keys or {}), sms_url, voice_url)
-        clock = Clock(time_scale, patience)
-        self._settings = Settings(delivery_seconds, keyword_replies, public_url, media_redirect_host, clock)
+        clock = Clock(time_scale, patience, media_speed)
+        self._settings = Settings(delivery_seconds, keyword_replies, public_url, media_redirect_host, clock, voice)
         self._host, self._port = host, port
         self._switchboard: Switchboard | None = None
         self._server = ServerThread(self._application)

@@ -22,6 +22,7 @@ from .segments import count_segments
 from .twiml import Reply, read_answer
 from .validation import NewMessage, check
 from .voice.clock import Clock
+from .voice.line import Voice
 from .voice.operator import Operator
 from .voice.phones import Behaviour
 from .webhooks import WebhookExchange, WebhookSender
@@ -31,7 +32,7 @@ from .webhooks import WebhookExchange, WebhookSender
 class Settings:
     """``delivery_seconds`` lie between one status and the next; ``keyword_replies``: whether Twilio answers STOP itself.
 
-    ``clock`` says how quickly calls go by.
+    ``clock`` says how quickly calls go by; ``voice`` speaks for people on streams.
     """
 
     delivery_seconds: float = 0.05
@@ -39,6 +40,7 @@ class Settings:
     public_url: str | None = None
     media_redirect_host: str | None = None
     clock: Clock = field(default_factory=Clock)
+    voice: Voice | None = None
 
 
 @dataclass
@@ -70,6 +72,7 @@ class Switchboard:
             debugger=self.debugger,
             webhooks=self.webhooks,
             background=self.background,
+            voice=self.settings.voice,
         )
 
     async def close(self) -> None:

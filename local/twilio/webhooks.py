@@ -28,8 +28,8 @@ class WebhookExchange:
 
     ``outcomes`` has one word per attempt: an HTTP status, ``ct`` (no connection) or ``rt`` (no answer in time, or cut off).
     ``kind`` is ``message`` for an inbound text, ``call`` where a call asks for TwiML, ``status`` for a status callback, and
-    ``recording``, ``amd`` or ``partial`` for other news of a call. With the ``method`` GET the fields are in the query that was
-    asked for, though not in ``url``. ``error_code`` is of the alert where it failed.
+    ``recording``, ``amd``, ``stream`` or ``partial`` for other news of a call. With the ``method`` GET the fields are in the
+    query that was asked for, though not in ``url``. ``error_code`` is of the alert where it failed.
     """
 
     kind: str
@@ -96,6 +96,10 @@ class WebhookSender:
         """Copies of all that are remembered; one under way has no status yet."""
         return [replace(exchange, outcomes=list(exchange.outcomes)) for exchange in self._exchanges]
 
+    def sign(self, url: str, posted: Mapping[str, str]) -> str:
+        """Twilio's signature of a request."""
+        return str(self._validator.compute_signature(url, posted))
+
     async def close(self) -> None:
         """Close the client; webhooks under way must have ended."""
         await self._session.close()
@@ -113,7 +117,7 @@ class WebhookSender:
             return exchange
         exchange.url = connection.url
         posted = {} if method == "GET" else exchange.fields
-        exchange.signature = str(self._validator.compute_signature(exchange.signed_url, posted))
+        exchange.signature = self.sign(exchange.signed_url, posted)
         try:
             async with asyncio.timeout(connection.total_timeout):
                 await self._attempts(exchange, connection)

@@ -9,6 +9,8 @@ from local.twilio.receiver import Receiver, twiml
 from local.twilio.standin import TwilioStandIn
 
 from .account import ACCOUNT, NUMBER, TOKEN
+from .sockets import SocketServer, socket_server
+from .tones import TONE
 
 
 @pytest.fixture
@@ -29,3 +31,25 @@ def client(twilio: TwilioStandIn) -> Iterator[Client]:
     client.api.base_url = twilio.url
     yield client
     client.http_client.session.close()
+
+
+@pytest.fixture
+def ours() -> Iterator[SocketServer]:
+    """Our side of media streams."""
+    with socket_server() as server:
+        yield server
+
+
+@pytest.fixture
+def streams(webhook: Receiver) -> Iterator[TwilioStandIn]:
+    """A stand-in whose audio goes by five times as fast, with a person whose words are tones."""
+    with TwilioStandIn(
+        ACCOUNT,
+        TOKEN,
+        [NUMBER],
+        voice_url=f"{webhook.url}/voice",
+        time_scale=0.005,
+        media_speed=5,
+        voice=lambda words: TONE * len(words),
+    ) as standin:
+        yield standin

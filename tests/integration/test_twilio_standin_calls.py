@@ -205,7 +205,7 @@ def test_the_fallback_holds_for_all_documents_of_a_call(twilio: TwilioStandIn, w
 
 def test_what_the_schema_does_not_have_is_a_warning_and_ignored(twilio: TwilioStandIn, webhook: Receiver) -> None:
     webhook.default = twiml(
-        '<say>no</say><Say tone="loud">Yes.</Say><Gather><Dial>+1</Dial></Gather><Number>1</Number><Connect/><Say/>'
+        '<say>no</say><Say tone="loud">Yes.</Say><Gather><Dial>+1</Dial></Gather><Number>1</Number><Pay/><Say/>'
     )
     call = twilio.call_in(PERSON)
 
@@ -217,7 +217,7 @@ def test_what_the_schema_does_not_have_is_a_warning_and_ignored(twilio: TwilioSt
         (12200, "<Say> has no attribute tone"),
         (12200, "<Dial> is not allowed within <Gather>"),
         (12200, "<Number> is not a verb of voice"),
-        (12200, "<Connect> is not played by the stand-in"),
+        (12200, "<Pay> is not played by the stand-in"),
         (13520, "0 characters"),
     ]
 

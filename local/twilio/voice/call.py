@@ -52,6 +52,11 @@ class Call:
         return self.status in FINAL
 
     @property
+    def person(self) -> str:
+        """The number of whom the account talks with."""
+        return self.from_ if self.direction == "inbound" else self.to
+
+    @property
     def minutes(self) -> int:
         """What is billed."""
         return math.ceil((self.duration or 0) / 60)

@@ -48,9 +48,12 @@ class NewCall:
     time_limit: str = "14400"
     record: bool = False
     recording_status_callback: str | None = None
+    recording_status_callback_method: str = "POST"
+    recording_status_callback_events: list[str] = field(default_factory=lambda: ["completed"])
     machine_detection: str | None = None
     async_amd: bool = False
     async_amd_status_callback: str | None = None
+    async_amd_status_callback_method: str = "POST"
 
     @classmethod
     def of_form(cls, form: MultiMapping[str]) -> "NewCall":
@@ -72,9 +75,12 @@ class NewCall:
             time_limit=form.get("TimeLimit") or "14400",
             record=form.get("Record", "").lower() == "true",
             recording_status_callback=form.get("RecordingStatusCallback") or None,
+            recording_status_callback_method=form.get("RecordingStatusCallbackMethod", "POST").upper(),
+            recording_status_callback_events=" ".join(form.getall("RecordingStatusCallbackEvent", ["completed"])).split(),
             machine_detection=form.get("MachineDetection") or None,
             async_amd=form.get("AsyncAmd", "").lower() == "true",
             async_amd_status_callback=form.get("AsyncAmdStatusCallback") or None,
+            async_amd_status_callback_method=form.get("AsyncAmdStatusCallbackMethod", "POST").upper(),
         )
 
 

@@ -5,6 +5,9 @@ from typing import TypeVar
 
 from ..server import ServerThread
 from .line import Line
+from .media.mouth import Utterance
+from .media.person import OnStream
+from .talking import say
 
 T = TypeVar("T")
 
@@ -13,8 +16,8 @@ class CallEnded(Exception):
     """There is nothing more to hear; the text is the call's transcript."""
 
 
-class PhoneCall:
-    """One call. ``sid`` is Twilio's; times are seconds of ours, but for those in ``log``."""
+class PhoneCall(OnStream):
+    """One call. ``sid`` is Twilio's; times are seconds of ours, but for those in ``log`` and of streams."""
 
     def __init__(self, server: ServerThread, line: Line) -> None:
         self._server, self._line = server, line
@@ -33,12 +36,24 @@ class PhoneCall:
         self._heard += 1
         return heard[index]
 
-    def say(self, words: str, confidence: float = 0.95) -> None:
-        """Speak: to the Gather or Record that runs or comes next, interrupting its prompts if it lets people do so.
+    def say(self, words: str, confidence: float = 0.95, *, wait: bool = False, timeout: float = 30.0) -> None:
+        """Speak: on the stream that answers, as audio; else to the Gather or Record that runs or comes next, interrupting its
+        prompts if it lets people do so.
 
-        Raises CallEnded.
+        On a stream, ``wait`` is for the end of the words. Raises CallEnded, TimeoutError, and ValueError on a stream of a
+        stand-in without a voice.
         """
-        self._act(lambda: self._line.say(words, confidence))
+
+        async def unless_ended() -> tuple[bool, Utterance | None]:
+            if self._line.call.ended:
+                return True, None
+            return False, await say(self._line, words, confidence)
+
+        ended, utterance = self._server.run(unless_ended)
+        if ended:
+            raise CallEnded(self.transcript)
+        if wait and utterance is not None:
+            self._wait_until_said(utterance, timeout)
 
     def press(self, keys: str) -> None:
         """Press keys, as ``say`` speaks. Raises CallEnded, and ValueError for what is not on a phone."""
@@ -64,7 +79,7 @@ class PhoneCall:
 
     @property
     def log(self) -> list[tuple[float, str, str]]:
-        """(seconds of the call, ``call``, ``twilio``, ``person`` or ``partner``, what) in order."""
+        """(seconds of the call, ``call``, ``twilio``, ``person``, ``partner``, ``stream`` or ``api``, what) in order."""
         return self._do(lambda: list(self._line.log))
 
     @property
@@ -76,6 +91,11 @@ class PhoneCall:
     def twiml(self) -> list[str]:
         """The documents that Twilio received, in order, as they came."""
         return self._do(lambda: list(self._line.documents))
+
+    def _wait_unless_ended(self, is_so: Callable[[], bool], timeout: float, what: str) -> None:
+        self._wait(lambda: is_so() or self._line.call.ended, timeout, what)
+        if not self._do(is_so):
+            raise CallEnded(self.transcript)
 
     def _wait(self, is_so: Callable[[], bool], timeout: float, what: str) -> None:
         if not self._server.run(lambda: self._line.changes.wait_until(is_so, timeout)):

@@ -6,12 +6,21 @@ Used on the loop's thread only.
 import asyncio
 import time
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ..changes import Changes
 from .call import Call
 from .clock import Clock
+from .media.audio import CallAudio
+from .media.mouth import Utterance
+from .media.record import StreamRecord
+
+if TYPE_CHECKING:
+    from .media.stream import MediaStream
+
+Voice = Callable[[str], bytes]
 
 
 @dataclass(frozen=True)
@@ -46,12 +55,16 @@ class Line:
 
     ``log`` has (seconds of the call, who, what), ``heard`` what was said to the person, ``documents`` the TwiML executed.
     ``turns`` counts how often Twilio fell silent to listen; ``partner`` is the line that this one is connected with;
-    ``orders`` interrupt what Twilio executes; ``fallback`` is asked where a document fails.
+    ``orders`` interrupt what Twilio executes; ``fallback`` is asked where a document fails. ``streams`` are those that began,
+    ``forks`` those of ``<Start>`` by name; ``voice`` makes µ-law of words.
     """
 
-    def __init__(self, call: Call, clock: Clock, *, attended: bool = True) -> None:
-        self.call, self.clock, self.attended = call, clock, attended
+    def __init__(self, call: Call, clock: Clock, *, attended: bool = True, voice: Voice | None = None) -> None:
+        self.call, self.clock, self.attended, self.voice = call, clock, attended, voice
         self.changes = Changes()
+        self.audio = CallAudio(self.changes, clock.media_speed)
+        self.streams: list[StreamRecord] = []
+        self.forks: dict[str, MediaStream] = {}
         self.log: list[tuple[float, str, str]] = []
         self.heard: list[str] = []
         self.documents: list[str] = []
@@ -130,13 +143,30 @@ class Line:
         else:
             self._put(Input("speech", words, confidence))
 
+    def sound(self, audio: bytes, words: str) -> Utterance:
+        """The person makes a sound, which streams hear when they have heard what came before. Nobody else does."""
+        self.note("person", words)
+        utterance = Utterance(words, audio)
+        self.listening = False
+        if self.audio.is_heard:
+            self.audio.mouth.put(utterance)
+        else:
+            utterance.over = True
+        return utterance
+
     def press(self, keys: str) -> None:
-        """The person presses keys, one after the other. Raises ValueError for what is not on a phone."""
+        """The person presses keys, one after the other: for the stream, or for the running or next verb that listens.
+
+        Raises ValueError for what is not on a phone.
+        """
         if not keys or set(keys) - set("0123456789*#ABCD"):
             raise ValueError(f"{keys!r} are not keys of a phone")
         self.note("person", f"[presses {keys}]")
         for key in keys:
-            self._put(Input("key", key))
+            if self.audio.is_connected:
+                self.audio.press(key)
+            else:
+                self._put(Input("key", key))
 
     def silence(self) -> None:
         """The person says nothing more: ends the waiting of the running or next verb that listens, after its prompts."""

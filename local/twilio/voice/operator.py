@@ -7,26 +7,28 @@ import asyncio
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from ..account import Account, number_sid
 from ..background import Background
 from ..changes import Changes
 from ..debugger import Debugger
-from ..faults import Faults
+from ..faults import Fault, Faults
 from ..messages import new_sid
 from ..webhooks import WebhookExchange, WebhookSender
 from . import outbound
 from .call import Call
 from .clock import Clock
 from .creation import NewCall, check_call
-from .line import HangUp, Line, Source
+from .line import HangUp, Line, Source, Voice
 from .phones import Answers, Behaviour
 from .progress import EVENTS, Progress
 from .ringing import ring
 from .script import Step, follow
 from .session import Leg, Session
 from .verbs import VERBS
+
+T = TypeVar("T")
 
 
 class Lines:
@@ -55,7 +57,10 @@ class Lines:
 
 @dataclass
 class Operator:
-    """``phones`` says what people do when they are called; ``base_url`` is where recordings are found."""
+    """``phones`` says what people do when they are called; ``base_url`` is where recordings are found.
+
+    ``voice`` speaks for them on streams.
+    """
 
     account: Account
     faults: Faults
@@ -64,6 +69,7 @@ class Operator:
     debugger: Debugger
     webhooks: WebhookSender
     background: Background
+    voice: Voice | None = None
     base_url: str = ""
     lines: Lines = field(default_factory=Lines)
     _progress: dict[str, Progress] = field(default_factory=dict)
@@ -111,9 +117,17 @@ class Operator:
         """Put an alert into the Debugger."""
         self.debugger.report(code, url, detail, sid)
 
-    def start(self, work: Coroutine[Any, Any, Any]) -> None:
+    def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Begin work that may outlast the call."""
-        self.background.start(work)
+        return self.background.start(work)
+
+    def sign(self, url: str, *, forged: bool = False) -> str:
+        """The signature of a handshake, which has no fields."""
+        return self.webhooks.sign(f"forged {url}" if forged else url, {})
+
+    def stream_faults(self, person: str) -> list[Fault]:
+        """What is to go wrong with the next stream of that person's call."""
+        return self.faults.take_all("stream", to=person)
 
     def prepare(self, parent: Line, leg: Leg) -> Line:
         """A call that is to be made for another."""
@@ -138,7 +152,7 @@ class Operator:
             self._end(line, status)
 
     def _begin(self, call: Call, progress: Progress, attended: bool) -> Line:
-        line = Line(call, self.clock, attended=attended)
+        line = Line(call, self.clock, attended=attended, voice=self.voice)
         self._progress[call.sid] = progress
         line.note("call", call.status)
         self.lines.add(line)
@@ -158,8 +172,9 @@ class Operator:
         recording = outbound.recording_of(asked, line.call, self.base_url) if asked else None
         self._progress[line.call.sid].tell("completed", recording.fields() if recording else {})
         self.lines.changes.tell()
-        if recording and asked and asked.recording_status_callback:
-            self.start(self.request("recording", asked.recording_status_callback, recording.status_fields()))
+        if recording and asked and asked.recording_status_callback and "completed" in asked.recording_status_callback_events:
+            url, method = asked.recording_status_callback, asked.recording_status_callback_method
+            self.start(self.request("recording", url, recording.status_fields(), method))
 
     async def _run_inbound(self, line: Line, fields: Mapping[str, str]) -> None:
         if self.account.voice_fallback_url:

@@ -59,7 +59,7 @@ async def _tell_later(asked: NewCall, line: Line, network: Network, behaviour: A
     fields = call_fields(line.call)
     about = {"AnsweredBy": line.call.answered_by, "MachineDetectionDuration": str(int(DETECTION_SECONDS * 1000))}
     sids = {name: fields[name] for name in ("CallSid", "AccountSid")}
-    await network.request("amd", asked.async_amd_status_callback, sids | about)
+    await network.request("amd", asked.async_amd_status_callback, sids | about, asked.async_amd_status_callback_method)
 
 
 def _found(asked: NewCall, behaviour: Answers) -> str:

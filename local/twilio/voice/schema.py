@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 # Verbs that Twilio has and the stand-in has not. What it plays one day moves to SCHEMA and into `verbs`.
-NOT_PLAYED = frozenset({"Connect", "Echo", "Enqueue", "Pay", "Prompt", "Queue", "Refer", "Sms", "Start", "Stop"})
+NOT_PLAYED = frozenset({"Echo", "Enqueue", "Pay", "Prompt", "Queue", "Refer", "Sms"})
 
 
 @dataclass(frozen=True)
@@ -48,5 +48,10 @@ SCHEMA: dict[str, Element] = {
         " amdStatusCallbackMethod amdStatusCallback machineDetectionTimeout machineDetectionSpeechThreshold"
         " machineDetectionSpeechEndThreshold machineDetectionSilenceTimeout"
     ),
+    "Connect": _element("action method", "Stream"),
+    "Start": _element("action method", "Stream"),
+    "Stop": _element("", "Stream"),
+    "Stream": _element("name connectorName url track statusCallback statusCallbackMethod audioFormat sampleRate", "Parameter"),
+    "Parameter": _element("name value"),
 }
-NESTED_ONLY = frozenset({"Number"})
+NESTED_ONLY = frozenset({"Number", "Parameter", "Stream"})

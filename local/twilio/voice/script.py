@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from .line import Line
+from .talking import say
 
 Step = Mapping[str, object]
 _STEPS = frozenset({"say", "press", "wait", "hang_up"})
@@ -22,8 +23,8 @@ async def follow(line: Line, script: Sequence[Step]) -> None:
     """Do one step after another until the call ends.
 
     ``{"say": words}``, ``{"press": keys}`` and ``{"hang_up": true}`` are done when it is the person's turn: Twilio listens and
-    its prompts are over. ``{"hang_up": "now"}`` does not wait for that; ``{"wait": s}`` waits seconds of the call. After the
-    last step the person is silent.
+    its prompts are over, or a stream has been quiet for a while. ``{"hang_up": "now"}`` does not wait for that; ``{"wait": s}``
+    waits seconds of the call. After the last step the person is silent.
     """
     turn = 0
     for step in script:
@@ -37,12 +38,12 @@ async def follow(line: Line, script: Sequence[Step]) -> None:
             turn = line.turns
         if line.call.ended:
             return
-        _act(line, kind, str(value))
+        await _act(line, kind, str(value))
 
 
-def _act(line: Line, kind: str, value: str) -> None:
+async def _act(line: Line, kind: str, value: str) -> None:
     if kind == "say":
-        line.say(value)
+        await say(line, value)
     elif kind == "press":
         line.press(value)
     else:

@@ -8,10 +8,11 @@ somebody hangs up or the REST API redirects the call.
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from urllib.parse import urljoin
 from xml.etree.ElementTree import Element
 
+from ..faults import Fault
 from ..validation import is_url
 from ..webhooks import WebhookExchange
 from .clock import speaking_seconds
@@ -21,6 +22,7 @@ from .requests import call_fields
 
 APPLICATION_ERROR = "We are sorry, an application error has occurred. Goodbye."
 MAX_SILENT_DOCUMENTS = 100
+T = TypeVar("T")
 Outcome = Source | HangUp | None
 Verb = Callable[["Session", Element], Awaitable[Outcome]]
 
@@ -49,8 +51,14 @@ class Network(Protocol):
     def report(self, code: int, url: str, detail: str, sid: str) -> None:
         """Put an alert into the Debugger."""
 
-    def start(self, work: Coroutine[Any, Any, Any]) -> None:
+    def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Begin work that may outlast the call."""
+
+    def sign(self, url: str, *, forged: bool = False) -> str:
+        """The signature of a handshake."""
+
+    def stream_faults(self, person: str) -> list[Fault]:
+        """What is to go wrong with the next stream of that person's call."""
 
     def prepare(self, parent: Line, leg: Leg) -> Line:
         """A call that is to be made for another."""
@@ -101,12 +109,16 @@ class Session:
         """Complain about the document."""
         self.network.report(code, self.document.url, detail, self.line.call.sid)
 
+    def has_sounded(self) -> None:
+        """There was something to hear, so that the call is not one that only leads from document to document."""
+        self._silent_documents = 0
+
     async def perform(self, verb: Element) -> Outcome:
         """Execute one verb."""
         heard = len(self.line.heard)
         outcome = await self._verbs[verb.tag](self, verb)
         if len(self.line.heard) > heard or verb.tag in {"Pause", "Gather", "Record", "Dial"}:
-            self._silent_documents = 0
+            self.has_sounded()
         return outcome
 
     async def _run_until_told(self, source: Source) -> Source | HangUp:

@@ -1,4 +1,4 @@
-"""The verbs that the stand-in plays, by their names in TwiML. Those of media streams belong here when they come."""
+"""The verbs that the stand-in plays, by their names in TwiML."""
 
 from collections.abc import Mapping
 
@@ -8,8 +8,10 @@ from .flow import hang_up, redirect, reject
 from .gather import gather
 from .prompts import pause, play, say
 from .record import record
+from .streams import connect, start, stop
 
 VERBS: Mapping[str, Verb] = {
+    "Connect": connect,
     "Dial": dial,
     "Gather": gather,
     "Hangup": hang_up,
@@ -20,4 +22,6 @@ VERBS: Mapping[str, Verb] = {
     "Redirect": redirect,
     "Reject": reject,
     "Say": say,
+    "Start": start,
+    "Stop": stop,
 }
