@@ -14,7 +14,7 @@ from tests.unit.fakes_streams import FakeStreamWorld, utterance
 from tests.unit.test_streams import Line
 from twilio_plugin.domain.actions import Said, Say
 from twilio_plugin.domain.media_stream import Key, Mark
-from twilio_plugin.domain.speech import PIECE_BYTES, Piece, mark_name
+from twilio_plugin.domain.speech import Piece, mark_name
 from twilio_plugin.domain.stream import Stream
 from twilio_plugin.errors import InvalidRequest, NoMediaStream, SpeakerBusy, SpeechUnavailable
 from twilio_plugin.services.end_stream import end_stream
@@ -356,8 +356,7 @@ def test_sound_of_the_agents_own(phone: Phone) -> None:
         ({}, "one of `text` and `audio`"),
         ({"text": "a", "audio": "YQ=="}, "one of `text` and `audio`"),
         ({"text": " … "}, "nothing that can be spoken"),
-        ({"audio": "%%%%"}, "not base64"),
-        ({"audio": base64.b64encode(b"\0" * (60 * PIECE_BYTES + 1)).decode()}, "at most 60 seconds"),
+        ({"audio": "AAAAA"}, "not base64"),
         ({"audio": base64.b64encode(b"RIFF" + b"\0" * 400).decode()}, "header of a file"),
     ],
 )

@@ -10,7 +10,6 @@ from datetime import timedelta
 
 from twilio_plugin.domain import media_stream
 from twilio_plugin.domain.actions import Said, Say
-from twilio_plugin.domain.audio import BYTES_PER_SECOND
 from twilio_plugin.domain.speech import Piece, Utterance, mark_name, phrases, pieces
 from twilio_plugin.domain.stream import Stream
 from twilio_plugin.domain.timestamp import iso
@@ -18,7 +17,6 @@ from twilio_plugin.errors import InvalidRequest, NoMediaStream, SpeakerBusy, Spe
 from twilio_plugin.services.ports import Clock, ConnectionGone, Synthesizer
 from twilio_plugin.services.stop_speaking import Interrupter, hush, interrupt, interrupted
 
-MAX_AUDIO_SECONDS = 60
 _AUDIO = "[audio]"
 
 
@@ -184,10 +182,6 @@ def _sound(audio: str) -> bytes:
         sound = base64.b64decode(audio, validate=True)
     except binascii.Error as error:
         raise InvalidRequest("`audio` is not base64.") from error
-    if not 0 < len(sound) <= MAX_AUDIO_SECONDS * BYTES_PER_SECOND:
-        raise InvalidRequest(
-            f"`audio` has {len(sound)} bytes; it must be µ-law of 8,000 bytes a second, at most {MAX_AUDIO_SECONDS} seconds."
-        )
     if sound.startswith((b"RIFF", b"ID3", b"OggS")):
         raise InvalidRequest("`audio` has the header of a file; it must be raw µ-law, 8,000 samples a second.")
     return sound
