@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Protocol
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from twilio_plugin.adapters.media_frames import MediaFrames
     from twilio_plugin.adapters.outbox import OutboxTable
     from twilio_plugin.adapters.secrets import TwilioSecret
-    from twilio_plugin.adapters.sessions import LambdaSessions
-    from twilio_plugin.adapters.streams import StreamsTable
+    from twilio_plugin.adapters.sessions import LambdaSessions, LambdaWarmer
+    from twilio_plugin.adapters.streams import StreamsReader, StreamsTable
     from twilio_plugin.adapters.twilio_calls import TwilioCalls
     from twilio_plugin.adapters.twilio_messages import TwilioMessages
     from twilio_plugin.adapters.twilio_rest import TwilioRest
@@ -91,6 +91,13 @@ def streams(env: _WithCalls, events: OutboxTable) -> StreamsTable:
     return StreamsTable(dynamodb(), env.calls_table, events, retention_days=days)
 
 
+def streams_reader(table: str) -> StreamsReader:
+    """The streams of calls, to be read only."""
+    from twilio_plugin.adapters.streams import StreamsReader
+
+    return StreamsReader(dynamodb(), table)
+
+
 def utterances(env: _WithCalls, events: OutboxTable, conversations: ConversationsTable) -> UtterancesTable:
     """What is said in calls."""
     from twilio_plugin.adapters.utterances import UtterancesTable
@@ -121,6 +128,13 @@ def sessions(function_name: str) -> LambdaSessions:
     return LambdaSessions(boto3.client("lambda", config=AWS), function_name)
 
 
+def warmer() -> LambdaWarmer:
+    """What starts functions that will be needed in a moment."""
+    from twilio_plugin.adapters.sessions import LambdaWarmer
+
+    return LambdaWarmer(boto3.client("lambda", config=AWS))
+
+
 def texting(env: _WithTwilio) -> TwilioMessages:
     """Twilio's Messages."""
     from twilio_plugin.adapters.twilio_messages import TwilioMessages
@@ -146,17 +160,34 @@ def is_signed(secret_name: str) -> IsSigned:
     """Whether Twilio signed a form, by the tokens of the secret."""
     from twilio_plugin.adapters import twilio_signature
 
-    credentials = secret(secret_name).credentials
+    tries = _with_tokens(secret_name)
 
     def check(signature: str, urls: Iterable[str], form: Form) -> bool:
+        return tries(lambda tokens: twilio_signature.is_signed(signature, urls, form, tokens))
+
+    return check
+
+
+def is_signed_handshake(secret_name: str) -> Callable[[str, list[str]], bool]:
+    """Whether Twilio signed a WebSocket handshake, by the tokens of the secret."""
+    from twilio_plugin.adapters import twilio_signature
+
+    tries = _with_tokens(secret_name)
+    return lambda signature, urls: tries(lambda tokens: twilio_signature.is_signed_handshake(signature, urls, tokens))
+
+
+def _with_tokens(secret_name: str) -> Callable[[Callable[[tuple[str, ...]], bool]], bool]:
+    credentials = secret(secret_name).credentials
+
+    def tries(fits: Callable[[tuple[str, ...]], bool]) -> bool:
         known = credentials()
-        if twilio_signature.is_signed(signature, urls, form, known.auth_tokens):
+        if fits(known.auth_tokens):
             return True
         # The token may have been rotated since the secret was read.
         fresh = credentials(newer_than_seconds=_SECRET_SECOND_LOOK_SECONDS)
-        return fresh is not known and twilio_signature.is_signed(signature, urls, form, fresh.auth_tokens)
+        return fresh is not known and fits(fresh.auth_tokens)
 
-    return check
+    return tries
 
 
 def secret(name: str) -> TwilioSecret:
