@@ -10,7 +10,7 @@ from twilio_plugin.domain.phone_number import e164
 from twilio_plugin.errors import InvalidRequest
 from twilio_plugin.services.answer_call import leg_url
 from twilio_plugin.services.call_document import document_or_url
-from twilio_plugin.services.ports import Calling, Streams
+from twilio_plugin.services.ports import Calling, StreamReader
 
 _BELONGS_TO = {"to": "transfer", "digits": "send_digits", "say": "update", "twiml": "update", "url": "update"}
 
@@ -20,7 +20,7 @@ class Controller:
     """What controlling a call needs."""
 
     calling: Calling
-    streams: Streams
+    streams: StreamReader
     phone_number: str
     default_region: str
     stay_seconds: int

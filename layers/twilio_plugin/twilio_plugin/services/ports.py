@@ -200,15 +200,8 @@ class Superseded(Exception):
     """Another session acts for the stream now, or it is over: whoever gets this stops at once."""
 
 
-class Streams(Protocol):
-    """Media streams of calls. Every method that announces commits state and event together."""
-
-    def open(self, stream: Stream, event: Event) -> bool:
-        """Keep a new stream and announce it. False if this very stream is there already: nothing is written.
-
-        Raises:
-            StreamRefused: the leg belongs to another stream, or the call is not one of ours or over.
-        """
+class StreamReader(Protocol):
+    """Media streams of calls, read back."""
 
     def of_connection(self, connection_id: str) -> Stream | None:
         """The stream that came over a connection."""
@@ -221,6 +214,17 @@ class Streams(Protocol):
 
     def active(self) -> list[Stream]:
         """Streams that have not ended, the longest-running first; at most a hundred."""
+
+
+class Streams(StreamReader, Protocol):
+    """Media streams of calls. Every method that announces commits state and event together."""
+
+    def open(self, stream: Stream, event: Event) -> bool:
+        """Keep a new stream and announce it. False if this very stream is there already: nothing is written.
+
+        Raises:
+            StreamRefused: the leg belongs to another stream, or the call is not one of ours or over.
+        """
 
     def appoint(self, stream: Stream, session_id: str, *, restart: bool) -> bool:
         """Let another session act for the stream. `stream` says which one did so far; a restart is counted.

@@ -9,10 +9,10 @@ from twilio_plugin.domain.call import Call
 from twilio_plugin.domain.call_lines import as_text
 from twilio_plugin.domain.stream import Stream
 from twilio_plugin.errors import InvalidRequest
-from twilio_plugin.services.ports import CallReader, Clock, Streams
+from twilio_plugin.services.ports import CallReader, Clock, StreamReader
 
 
-def read_calls(request: ReadCalls, calls: CallReader, streams: Streams, clock: Clock) -> CallStates:
+def read_calls(request: ReadCalls, calls: CallReader, streams: StreamReader, clock: Clock) -> CallStates:
     """One call, or all that are active, each with its open stream.
 
     Raises:

@@ -39,6 +39,13 @@ class _WithOutbox(Protocol):
     def outbox_table(self) -> str: ...
 
 
+class _WithConversations(_WithOutbox, Protocol):
+    @property
+    def conversations_table(self) -> str: ...
+    @property
+    def retention_days(self) -> str: ...
+
+
 class _WithCalls(Protocol):
     @property
     def calls_table(self) -> str: ...
@@ -57,9 +64,7 @@ class _WithTwilio(Protocol):
     def twilio_webhook_url(self) -> str: ...
 
 
-def tables(
-    env: config.SmsWebhook | config.StatusWebhook | config.Send | config.Reconcile,
-) -> tuple[OutboxTable, ConversationsTable]:
+def tables(env: _WithConversations) -> tuple[OutboxTable, ConversationsTable]:
     """The outbox and the conversations."""
     from twilio_plugin.adapters.conversations import ConversationsTable
 

@@ -6,7 +6,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 
@@ -116,7 +116,7 @@ def call_session() -> Handler:
     utterances = parts.utterances(env, outbox, conversations)
     frames, connections = parts.frames(env.media_frames_table), parts.connections(env.websocket_management_url)
     endpointing = config.number(env.endpointing_milliseconds, "ENDPOINTING_MILLISECONDS")
-    transcriber: Transcriber = load(env.transcriber, language=env.language)
+    transcriber = cast(Transcriber, load(env.transcriber, language=env.language))
     ears = Ears(
         calls=parts.calls(env, outbox),
         streams=streams,
@@ -158,7 +158,7 @@ def say() -> Handler:
     env = config.read(config.Say)
     outbox, conversations = parts.tables(env)
     streams = parts.streams(env, outbox)
-    synthesizer: Synthesizer = load(env.synthesizer, language=env.language, voice=env.voice)
+    synthesizer = cast(Synthesizer, load(env.synthesizer, language=env.language, voice=env.voice))
     speaker = Speaker(
         by=Interrupter(
             streams, parts.utterances(env, outbox, conversations), parts.connections(env.websocket_management_url), parts.now
