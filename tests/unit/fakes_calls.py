@@ -60,6 +60,7 @@ class FakeCalls:
         self._calls: dict[str, Call] = {}
         self._announced: set[str] = set()
         self._off_the_list: set[str] = set()
+        self.accounts: dict[str, str] = {}
         self.requests: dict[str, str] = {}
         self.unavailable: set[str] = set()
 
@@ -84,6 +85,7 @@ class FakeCalls:
         if known and call_rank(known.status) >= call_rank(update.status):
             return False
         now, call = event.occurred_at, known or _begun(update, event.occurred_at)
+        self.accounts.setdefault(update.call_sid, update.account_sid)
         self._calls[update.call_sid] = dataclasses.replace(
             call,
             status=update.status,
@@ -105,6 +107,7 @@ class FakeCalls:
         """Keep a call unless a status callback was there before."""
         self._announced.add(update.call_sid)
         self._calls.setdefault(update.call_sid, _begun(update, now))
+        self.accounts.setdefault(update.call_sid, update.account_sid)
         self._remember_request(update)
 
     def _remember_request(self, update: CallUpdate) -> None:
