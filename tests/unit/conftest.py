@@ -18,6 +18,7 @@ from hypothesis import settings
 from moto import mock_aws
 
 from tests.unit.fakes import FakeClock, FakeWorld, LambdaContext, World
+from tests.unit.fakes_streams import FakeStreamWorld, StreamWorld, real_stream_world
 from twilio_plugin.adapters.conversations import ConversationsTable
 from twilio_plugin.adapters.dynamodb import DynamoDB
 from twilio_plugin.adapters.history import HistoryTable
@@ -131,6 +132,14 @@ def world(request: pytest.FixtureRequest) -> World:
     """Once the one, once the other."""
     found: World = request.getfixturevalue({"fake": "fake_world", "dynamodb": "real_world"}[request.param])
     return found
+
+
+@pytest.fixture(params=["fake", "dynamodb"])
+def stream_world(request: pytest.FixtureRequest) -> StreamWorld:
+    """Once the one, once the other; another test folder can bring a third."""
+    if request.param == "fake":
+        return FakeStreamWorld.new()
+    return real_stream_world(request.getfixturevalue("dynamodb"), request.getfixturevalue("new_table"))
 
 
 @pytest.fixture

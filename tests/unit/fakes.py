@@ -52,6 +52,9 @@ class FakeOutbox:
         detail = json.dumps(event.detail())
         self._held[event.event_id] = Announcement(event.event_id, event.detail_type, detail, event.occurred_at)
 
+    def add(self, event: Event) -> None:
+        self.put(event)
+
     def delete(self, event_ids: Iterable[str]) -> None:
         for event_id in event_ids:
             self._held.pop(event_id, None)
@@ -117,6 +120,10 @@ class FakeConversations:
         self._move(change)
         self._outbox.put(event)
 
+    def add_turn(self, entry: Entry) -> None:
+        self._others_first("add_turn")
+        self.entries = [one for one in self.entries if _place(one) != _place(entry)] + [entry]
+
     def _others_first(self, method: str) -> None:
         if self.meanwhile and not self._others_turn:
             self._others_turn = True
@@ -144,7 +151,7 @@ class FakeHistory:
         return Page([self._with_status(found[place]) for place in shown], shown[0] if len(places) > limit else None)
 
     def _with_status(self, entry: Entry) -> Entry:
-        if entry.direction == "inbound":
+        if entry.direction == "inbound" or entry.kind == "speech":
             return entry
         known = self._conversations.messages.get(entry.message_sid, KnownMessage())
         return dataclasses.replace(entry, status=known.status, error_code=known.error_code)

@@ -59,6 +59,7 @@ class FakeCalls:
         self._announced: set[str] = set()
         self._off_the_list: set[str] = set()
         self._recordings: set[tuple[str, str]] = set()
+        self.accounts: dict[str, str] = {}
         self.requests: dict[str, str] = {}
         self.unavailable: set[str] = set()
 
@@ -83,6 +84,7 @@ class FakeCalls:
         if known and call_rank(known.status) >= call_rank(update.status):
             return False
         now, call = event.occurred_at, known or _begun(update, event.occurred_at)
+        self.accounts.setdefault(update.call_sid, update.account_sid)
         self._calls[update.call_sid] = dataclasses.replace(
             call,
             status=update.status,
@@ -123,6 +125,7 @@ class FakeCalls:
         self._announced.add(update.call_sid)
         call = self._calls.get(update.call_sid, _begun(update, now))
         self._calls[update.call_sid] = dataclasses.replace(call, machine_detection=call.machine_detection or machine_detection)
+        self.accounts.setdefault(update.call_sid, update.account_sid)
         self._remember_request(update)
 
     def _remember_request(self, update: CallUpdate) -> None:

@@ -17,24 +17,31 @@ import requests.exceptions
 import twilio.base.exceptions
 
 from tests.unit.fakes import ACCOUNT
+from tests.unit.fakes_streams import stream, utterance
 from twilio_plugin import adapters
 from twilio_plugin.adapters.call_requests import CallRequestsTable
 from twilio_plugin.adapters.calls import CallsTable
 from twilio_plugin.adapters.claims import Claims
+from twilio_plugin.adapters.connections import ApiGatewayConnections
 from twilio_plugin.adapters.conversations import ConversationsTable
 from twilio_plugin.adapters.dynamodb import DynamoDB
 from twilio_plugin.adapters.event_bus import EventBridgeBus
 from twilio_plugin.adapters.history import HistoryTable
+from twilio_plugin.adapters.media_frames import MediaFrames
 from twilio_plugin.adapters.outbox import OutboxTable
 from twilio_plugin.adapters.secrets import Credentials, TwilioSecret
 from twilio_plugin.adapters.sends import SendsTable
+from twilio_plugin.adapters.sessions import LambdaSessions, LambdaWarmer
+from twilio_plugin.adapters.streams import StreamsTable
 from twilio_plugin.adapters.twilio_calls import TwilioCalls
 from twilio_plugin.adapters.twilio_messages import TwilioMessages
 from twilio_plugin.adapters.twilio_rest import TwilioRest
+from twilio_plugin.adapters.utterances import UtterancesTable
 from twilio_plugin.domain.address import Address
 from twilio_plugin.domain.call import CallRequest, CallUpdate
 from twilio_plugin.domain.conversation import Entry
 from twilio_plugin.domain.events import SmsStatusChanged
+from twilio_plugin.domain.media_stream import Frame
 from twilio_plugin.domain.message_status import StatusUpdate
 from twilio_plugin.domain.outbound import Part, Receipt
 from twilio_plugin.domain.recording import Recording
@@ -69,6 +76,9 @@ EVENT = SmsStatusChanged(
 REQUEST = CallRequest(request_id="key", fingerprint="f", sender=OURS, recipient=THEIRS, time_limit=60, twiml="<Response/>")
 CALL = CallUpdate(call_sid="CA1", account_sid=ACCOUNT, direction="outbound", sender=OURS, recipient=THEIRS, status="ringing")
 RECORDING = Recording(call_sid="CA1", account_sid=ACCOUNT, recording_sid="RE1", status="completed")
+STREAM = stream()
+UTTERANCE = utterance(STREAM)
+FRAME = Frame(2, 1, 20, "inbound", b"")
 CHANGE = LedgerChange(PART.conversation_id, "opted_in", "opted_out")
 PUT = {"Put": {"TableName": "t", "Item": {}}}
 
@@ -96,6 +106,10 @@ def on_aws(error: Exception) -> dict[str, Callable[[], Any]]:
     bus = EventBridgeBus(client, "bus")
     claims = Claims(database, "conversations", lambda: NOW, kind="call")
     calls = CallsTable(database, "calls", outbox, retention_days=1)
+    streams = StreamsTable(database, "calls", outbox, retention_days=1)
+    utterances = UtterancesTable(database, "calls", outbox, conversations, retention_days=1)
+    frames = MediaFrames(database, "frames")
+    connections = ApiGatewayConnections(client)
     requests_ = CallRequestsTable(database, claims, "calls", calls, outbox)
     return {
         "Claims.claim": lambda: claims.claim({"conversation_id": "send|a", "sk": "CALL"}, "f", {}),
@@ -117,6 +131,31 @@ def on_aws(error: Exception) -> dict[str, Callable[[], Any]]:
         "CallRequestsTable.record_not_made": lambda: requests_.record_not_made(REQUEST, EVENT),
         "CallRequestsTable.unsettled": lambda: list(requests_.unsettled(before=NOW)),
         "CallRequestsTable.requested_by": lambda: requests_.requested_by(["CA1"]),
+        "StreamsTable.open": lambda: streams.open(STREAM, EVENT),
+        "StreamsTable.of_connection": lambda: streams.of_connection("a"),
+        "StreamsTable.of_call": lambda: streams.of_call("CA1"),
+        "StreamsTable.read": lambda: streams.read(STREAM),
+        "StreamsTable.active": streams.active,
+        "StreamsTable.appoint": lambda: streams.appoint(STREAM, "a", restart=True),
+        "StreamsTable.take": lambda: streams.take(STREAM, "a", STREAM.started_at),
+        "StreamsTable.save": lambda: streams.save(STREAM, STREAM.started_at),
+        "StreamsTable.raise_generation": lambda: streams.raise_generation(STREAM),
+        "StreamsTable.end": lambda: streams.end(STREAM, EVENT),
+        "UtterancesTable.hold": lambda: utterances.hold(STREAM, "a", until=STREAM.started_at, now=STREAM.started_at),
+        "UtterancesTable.let_go": lambda: utterances.let_go(STREAM, "a"),
+        "UtterancesTable.begin": lambda: utterances.begin(STREAM, UTTERANCE),
+        "UtterancesTable.add_pieces": lambda: utterances.add_pieces(UTTERANCE, [], complete=True),
+        "UtterancesTable.find": lambda: utterances.find("CA1", "a"),
+        "UtterancesTable.open": lambda: utterances.open("CA1"),
+        "UtterancesTable.heard": lambda: utterances.heard(UTTERANCE, 1),
+        "UtterancesTable.end": lambda: utterances.end(UTTERANCE, EVENT, ENTRY),
+        "MediaFrames.put": lambda: frames.put("a", FRAME, stream_sid="MZ1", expires_at=1),
+        "MediaFrames.put_end": lambda: frames.put_end("a", "closed", last=None, expires_at=1),
+        "MediaFrames.after": lambda: frames.after("a", 0, limit=1),
+        "ApiGatewayConnections.send": lambda: connections.send("a", "{}"),
+        "ApiGatewayConnections.close": lambda: connections.close("a"),
+        "ApiGatewayConnections.is_open": lambda: connections.is_open("a"),
+        "LambdaSessions.start": lambda: LambdaSessions(client, "session").start(STREAM, "a"),
         "DynamoDB.transact": lambda: database.transact([PUT]),
         "DynamoDB.write": lambda: database.write(PUT),
         "DynamoDB.get": lambda: database.get("t", {"a": "b"}),
@@ -132,6 +171,7 @@ def on_aws(error: Exception) -> dict[str, Callable[[], Any]]:
             StatusUpdate("SM1", ACCOUNT, "sent", OURS, THEIRS), EVENT
         ),
         "ConversationsTable.change_ledger": lambda: conversations.change_ledger(CHANGE, EVENT),
+        "ConversationsTable.add_turn": lambda: conversations.add_turn(ENTRY),
         "HistoryTable.page": lambda: HistoryTable(database, "conversations").page("a", limit=1, before=None),
         "SendsTable.claim": lambda: sends.claim(PART),
         "SendsTable.release": lambda: sends.release(PART),
@@ -160,6 +200,8 @@ ON_TWILIO: dict[str, Callable[[TwilioRest], Any]] = {
 PURE = {
     *("CallsTable.know", "Claims.settle", "ConversationsTable.put_entry", "ConversationsTable.ttl", "OutboxTable.put"),
 }
+# Methods whose failure is an answer.
+FAILS_SILENTLY = {"LambdaWarmer.warm"}
 
 AWS_ERRORS = [
     botocore.exceptions.ClientError({"Error": {"Code": "AccessDeniedException", "Message": ""}}, "Operation"),
@@ -194,7 +236,7 @@ def adapter_methods() -> set[str]:
 
 
 def test_every_method_of_every_adapter_is_held_to_this() -> None:
-    assert adapter_methods() == on_aws(Exception()).keys() | ON_TWILIO.keys() | PURE
+    assert adapter_methods() == on_aws(Exception()).keys() | ON_TWILIO.keys() | PURE | FAILS_SILENTLY
 
 
 @pytest.mark.parametrize("method", on_aws(Exception()))
@@ -204,6 +246,13 @@ def test_every_failure_of_aws_is_storage_unavailable_with_its_cause(method: str)
             on_aws(error)[method]()
 
         assert raised.value.__cause__ is error
+
+
+@pytest.mark.parametrize("error", AWS_ERRORS, ids=lambda error: type(error).__name__)
+def test_what_cannot_be_warmed_is_an_answer(error: Exception) -> None:
+    client: Any = Broken(error)
+
+    assert LambdaWarmer(client).warm(["a", "b"]) == ["a", "b"]
 
 
 def every_exception(module: Any, root: type[Exception]) -> Iterator[Exception]:

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, ReadTimeoutError
 from botocore.stub import Stubber
 
-from twilio_plugin.adapters.dynamodb import ConditionFailed, DynamoDB, plain, typed
+from twilio_plugin.adapters.dynamodb import ConditionFailed, DynamoDB, plain, sets, typed, update
 from twilio_plugin.errors import StorageUnavailable
 
 if TYPE_CHECKING:
@@ -60,6 +60,36 @@ def test_a_conflict_of_transactions_is_tried_again_after_a_growing_pause(
     assert len(pauses) == 5
     assert all(0 <= pause <= 0.02 * 2**attempt for attempt, pause in enumerate(pauses))
     assert sum(pauses) > 0
+
+
+def test_a_plain_write_into_an_item_of_a_running_transaction_is_tried_again(
+    database: DynamoDB, stub: Stubber, pauses: list[float]
+) -> None:
+    for _ in range(5):
+        stub.add_client_error("put_item", "TransactionConflictException")
+    stub.add_response("put_item", {}, {**PUT["Put"], "ReturnValuesOnConditionCheckFailure": "ALL_OLD"})
+
+    database.write(PUT)
+
+    assert len(pauses) == 5
+    assert all(0 <= pause <= 0.02 * 2**attempt for attempt, pause in enumerate(pauses))
+
+
+def test_a_plain_write_that_conflicts_without_end_is_reported(database: DynamoDB, stub: Stubber, pauses: list[float]) -> None:
+    for _ in range(6):
+        stub.add_client_error("put_item", "TransactionConflictException")
+
+    with pytest.raises(StorageUnavailable, match="conflict"):
+        database.write(PUT)
+
+
+def test_an_update_names_every_attribute_it_speaks_of_and_leaves_out_values_it_has_not(database: DynamoDB) -> None:
+    write = update("t", {"a": "b"}, f"{sets(['end'])} REMOVE #active", condition="#state = :old", values={"end": 1, "old": "x"})
+
+    assert write["Update"]["UpdateExpression"] == "SET #end = :end REMOVE #active"
+    assert write["Update"]["ExpressionAttributeNames"] == {"#end": "end", "#active": "active", "#state": "state"}
+    assert write["Update"]["ExpressionAttributeValues"] == {":end": {"N": "1"}, ":old": {"S": "x"}}
+    assert "ExpressionAttributeValues" not in update("t", {"a": "b"}, "REMOVE #a", condition="attribute_exists(#a)")["Update"]
 
 
 def test_a_conflict_that_does_not_end_is_reported(database: DynamoDB, stub: Stubber, pauses: list[float]) -> None:

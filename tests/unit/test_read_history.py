@@ -8,7 +8,9 @@ import pytest
 
 from tests.unit.fakes import ACCOUNT, FakeTexting, World
 from twilio_plugin.domain.actions import History, ReadHistory, SendSms
+from twilio_plugin.domain.conversation import Entry
 from twilio_plugin.domain.message import inbound_message
+from twilio_plugin.domain.timestamp import iso
 from twilio_plugin.errors import InvalidPageToken, InvalidPhoneNumber, InvalidRequest
 from twilio_plugin.services.read_history import read_history
 from twilio_plugin.services.receive_sms import receive_sms
@@ -124,6 +126,29 @@ def test_a_message_reads_under_twilios_names(fake_world: World) -> None:
     (message,) = json.loads(read(fake_world).model_dump_json(by_alias=True))["messages"]
 
     assert (message["from"], message["to"], message["kind"]) == (THEIRS, OURS, "sms")
+
+
+def test_what_was_said_in_a_call_stands_between_the_texts_with_its_call(world: World) -> None:
+    texting, call_sid = FakeTexting(), "CA" + "1" * 32
+    hear(world, 1, "Call me")
+    for direction, body in (("outbound", "Hello!"), ("inbound", "Hi, it is me.")):
+        ours, theirs = (OURS, THEIRS) if direction == "outbound" else (THEIRS, OURS)
+        turn: Any = {"kind": "speech", "direction": direction, "body": body, "from_": ours, "to": theirs}
+        now = iso(world.clock())
+        world.conversations.add_turn(
+            Entry(conversation_id=f"phone|{OURS}|{THEIRS}", occurred_at=now, message_sid=body, call_sid=call_sid, **turn)
+        )
+    say(world, "Thanks for calling", texting)
+
+    page = read(world)
+
+    assert [(one.kind, one.body, one.call_sid, one.status) for one in page.messages] == [
+        ("sms", "Call me", None, None),
+        ("speech", "Hello!", call_sid, None),
+        ("speech", "Hi, it is me.", call_sid, None),
+        ("sms", "Thanks for calling", None, "queued"),
+    ]
+    assert [turn.content for turn in page.turns] == ["Call me", "Hello!", "Hi, it is me.", "Thanks for calling"]
 
 
 @pytest.mark.parametrize("written", ["(415) 555-0123", "+1 415 555 0123", "14155550123"])

@@ -77,6 +77,9 @@ class ConversationsTable:
         except ConditionFailed as conflict:
             raise LedgerMoved from conflict
 
+    def add_turn(self, entry: Entry) -> None:
+        self._database.write(self.put_entry(entry))
+
     def put_entry(self, entry: Entry) -> dict[str, Any]:
         """The write that adds an entry, for a transaction."""
         item = dataclasses.asdict(entry) | {

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ Item = dict[str, Any]
 Key = Mapping[str, str]
 
 _CONFLICT_TRIES = 6
+_CONFLICT = "DynamoDB kept reporting a transaction conflict."
+_NAME = re.compile(r"#(\w+)")
 _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
 
@@ -53,26 +56,37 @@ class DynamoDB:
                     raise ConditionFailed(failed) from error
                 if "TransactionConflict" not in codes:
                     raise _unavailable(error) from error
-                time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311  jitter
+                _pause(attempt)
             except BotoCoreError as error:
                 raise _unavailable(error) from error
             else:
                 return
-        raise StorageUnavailable("DynamoDB kept reporting a transaction conflict.")
+        raise StorageUnavailable(_CONFLICT)
 
     def write(self, write: Mapping[str, Any]) -> None:
-        """Commit one put, update or delete, written as for `transact`. Raises ConditionFailed with the existing item."""
+        """Commit one put, update or delete, written as for `transact`. Raises ConditionFailed with the existing item.
+
+        AWS refuses it while a transaction is at the item (TransactionConflictException); it is tried again. The SDK repeats a
+        write whose answer was lost, without the token that a transaction has: a condition may then find the write's own work.
+        """
         ((operation, arguments),) = write.items()
         method = {"Put": "put_item", "Update": "update_item", "Delete": "delete_item"}[operation]
-        try:
-            getattr(self._client, method)(**arguments, ReturnValuesOnConditionCheckFailure="ALL_OLD")
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
-                existing: Any = error.response.get("Item")
-                raise ConditionFailed([0], plain(existing) if existing else None) from error
-            raise _unavailable(error) from error
-        except BotoCoreError as error:
-            raise _unavailable(error) from error
+        for attempt in range(_CONFLICT_TRIES):
+            try:
+                getattr(self._client, method)(**arguments, ReturnValuesOnConditionCheckFailure="ALL_OLD")
+            except ClientError as error:
+                code = error.response["Error"]["Code"]
+                if code == "ConditionalCheckFailedException":
+                    existing: Any = error.response.get("Item")
+                    raise ConditionFailed([0], plain(existing) if existing else None) from error
+                if code != "TransactionConflictException":
+                    raise _unavailable(error) from error
+                _pause(attempt)
+            except BotoCoreError as error:
+                raise _unavailable(error) from error
+            else:
+                return
+        raise StorageUnavailable(_CONFLICT)
 
     def get(self, table: str, key: Key) -> Item | None:
         """One item, strongly consistent."""
@@ -124,6 +138,26 @@ class DynamoDB:
             raise _unavailable(error) from error
 
 
+def update(table: str, key: Key, expression: str, *, condition: str, values: Item | None = None) -> dict[str, Any]:
+    """The write that updates an item. ``#name`` in the expression or the condition is the attribute of that name."""
+    names = {f"#{name}": name for name in _NAME.findall(f"{expression} {condition}")}
+    return {
+        "Update": {
+            "TableName": table,
+            "Key": typed(key),
+            "UpdateExpression": expression,
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": names,
+            **({"ExpressionAttributeValues": typed({f":{name}": value for name, value in values.items()})} if values else {}),
+        }
+    }
+
+
+def sets(names: Iterable[str]) -> str:
+    """``SET``, each attribute to the value of its name."""
+    return "SET " + ", ".join(f"#{name} = :{name}" for name in names)
+
+
 def typed(item: Mapping[str, Any]) -> dict[str, Any]:
     """Plain values to DynamoDB's; None is left out."""
     return {name: _serialize(value) for name, value in item.items() if value is not None}
@@ -132,6 +166,10 @@ def typed(item: Mapping[str, Any]) -> dict[str, Any]:
 def plain(item: Mapping[str, Any]) -> Item:
     """DynamoDB's values to plain ones; whole numbers to int."""
     return {name: _whole(_deserialize(value)) for name, value in item.items()}
+
+
+def _pause(attempt: int) -> None:
+    time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311  jitter
 
 
 def _whole(value: Any) -> Any:

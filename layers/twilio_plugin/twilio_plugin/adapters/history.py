@@ -36,7 +36,7 @@ class HistoryTable:
         return Page(self._entries(shown[::-1]), shown[-1]["sk"] if len(older) > limit else None)
 
     def _entries(self, items: Sequence[Item]) -> list[Entry]:
-        sids = [item["message_sid"] for item in items if item["direction"] == "outbound"]
+        sids = [item["message_sid"] for item in items if item["direction"] == "outbound" and item["kind"] != "speech"]
         statuses = self._statuses(sids) if sids else {}
         return [_entry(item, statuses.get(item["message_sid"], {})) for item in items]
 
@@ -58,6 +58,7 @@ def _entry(item: Item, status: Item) -> Entry:
         body=item["body"],
         media=tuple(Media(**media) for media in item["media"]),
         opt_out_type=item.get("opt_out_type"),
+        call_sid=item.get("call_sid"),
         status=status.get("status"),
         error_code=status.get("error_code"),
     )

@@ -253,6 +253,7 @@ class HistoryMessage(BaseModel):
     body: str
     media: list[HistoryMedia] = []
     opt_out_type: str | None = None
+    call_sid: str | None = None
     status: str | None = None
     error_code: int | None = None
 

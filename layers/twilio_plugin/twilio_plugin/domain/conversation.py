@@ -23,13 +23,16 @@ class Entry:
     kind: Kind
     direction: Direction
     message_sid: str
+    """Twilio's id of a message. Of speech: the utterance's id, or ``<stream_sid>-<turn>`` for what the person said."""
     from_: str
     to: str
     body: str
     media: tuple[Media, ...] = ()
     opt_out_type: str | None = None
+    call_sid: str | None = None
+    """Speech only: the call in which it was said."""
     status: str | None = None
-    """Outbound only: the last status known."""
+    """Outbound messages only: the last status known."""
     error_code: int | None = None
 
 

@@ -52,14 +52,14 @@ class Conversations(Protocol):
     def add_received(self, entry: Entry, events: Sequence[Event], ledger: LedgerChange | None) -> bool:
         """False if this message is there already: then nothing is written. Raises LedgerMoved."""
 
-    def add_turn(self, entry: Entry) -> None:
-        """Keep what a person said in a call; the same turn twice is one."""
-
     def apply_status(self, update: StatusUpdate, event: Event) -> bool:
         """False if the message has reached this rank already: then nothing is written."""
 
     def change_ledger(self, change: LedgerChange, event: Event) -> None:
         """Raises LedgerMoved."""
+
+    def add_turn(self, entry: Entry) -> None:
+        """Add a spoken turn of the person; of the same moment and ``message_sid`` twice is one."""
 
 
 class History(Protocol):
@@ -210,7 +210,7 @@ class StreamReader(Protocol):
         """The call's latest stream, ended or not. Strongly consistent."""
 
     def read(self, stream: Stream) -> Stream:
-        """The stream as it is now. Strongly consistent."""
+        """The stream as it is now. Strongly consistent. Raises Superseded where it is kept no longer."""
 
     def active(self) -> list[Stream]:
         """Streams that have not ended, the longest-running first; at most a hundred."""
@@ -223,13 +223,13 @@ class Streams(StreamReader, Protocol):
         """Keep a new stream and announce it. False if this very stream is there already: nothing is written.
 
         Raises:
-            StreamRefused: the leg belongs to another stream, or the call is not one of ours or over.
+            StreamRefused: the leg or the connection belongs to another stream, or the call is not one of ours or over.
         """
 
     def appoint(self, stream: Stream, session_id: str, *, restart: bool) -> bool:
         """Let another session act for the stream. `stream` says which one did so far; a restart is counted.
 
-        False if it is another by now, or the stream is over: nothing is written.
+        Again with the same id is True. False if it is another by now, or the stream is over: nothing is written.
         """
 
     def take(self, stream: Stream, session_id: str, now: str) -> Stream:
@@ -254,8 +254,12 @@ class Utterances(Protocol):
     def let_go(self, stream: Stream, utterance_id: str) -> None:
         """Give it back."""
 
-    def begin(self, utterance: Utterance) -> None:
-        """Keep a new utterance, and that the stream is saying it."""
+    def begin(self, stream: Stream, utterance: Utterance) -> None:
+        """Keep a new utterance, and that the stream is saying it; the same one twice is one.
+
+        Raises:
+            NoMediaStream: the stream is over.
+        """
 
     def add_pieces(self, utterance: Utterance, more: Sequence[Piece], *, complete: bool) -> bool:
         """Add pieces before they are sent. False if the utterance is over: nothing is written."""
@@ -276,14 +280,17 @@ class Utterances(Protocol):
 class Frames(Protocol):
     """Audio on its way from the socket to the session."""
 
-    def put(self, connection_id: str, frame: Frame, *, expires_at: int) -> None:
+    def put(self, connection_id: str, frame: Frame, *, stream_sid: str, expires_at: int) -> None:
         """Keep a frame; the same one twice is one."""
 
     def put_end(self, connection_id: str, end: StreamEnd, *, last: int | None, expires_at: int) -> None:
-        """Write behind all audio that no more comes. `last` is the sequence number of Twilio's ``stop``, if it came."""
+        """Write behind all audio that no more comes. `last` is the sequence number of Twilio's ``stop``, if it came.
+
+        The first reason stays; a `last` that comes after it is added.
+        """
 
     def after(self, connection_id: str, cursor: int, *, limit: int) -> Arrived:
-        """What has arrived beyond a sequence number, in order. Strongly consistent."""
+        """What has arrived beyond a sequence number, in order: at most `limit`, the end counted. Strongly consistent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +299,8 @@ class Arrived:
 
     frames: list[Frame]
     end: StreamEnd | None = None
+    last: int | None = None
+    """With the end: the sequence number of Twilio's ``stop``, if it came. Frames below it may still be under way."""
 
 
 class ConnectionGone(Exception):
@@ -321,6 +330,13 @@ class Sessions(Protocol):
 
     def start(self, stream: Stream, session_id: str) -> None:
         """Run a session of this id, in the background. Raises StorageUnavailable."""
+
+
+class Warmer(Protocol):
+    """Functions that are about to be needed."""
+
+    def warm(self, function_names: Sequence[str]) -> list[str]:
+        """Have each started. Raises nothing: the names of those that could not be are returned."""
 
 
 @dataclass(frozen=True, slots=True)
