@@ -227,6 +227,32 @@ def test_asynchronous_detection_has_a_callback_of_its_own(twilio: TwilioStandIn,
     assert is_signed(request, webhook.url)
 
 
+def test_callbacks_of_detection_and_recording_come_as_they_were_asked_for(
+    twilio: TwilioStandIn, webhook: Receiver, client: Client
+) -> None:
+    asked = {"async_amd": "true", "machine_detection": "Enable", "twiml": '<Response><Pause length="10"/></Response>'}
+    place(
+        client,
+        **asked,
+        async_amd_status_callback=f"{webhook.url}/amd",
+        async_amd_status_callback_method="GET",
+        record=True,
+        recording_status_callback=f"{webhook.url}/recording",
+        recording_status_callback_method="GET",
+        recording_status_callback_event=["in-progress", "completed"],
+    )
+    twilio.settle()
+    [detection], [recording] = webhook.at("/amd"), webhook.at("/recording")
+    webhook.requests.clear()
+    place(client, record=True, recording_status_callback=f"{webhook.url}/recording", recording_status_callback_event=["absent"])
+    twilio.settle()
+
+    assert (detection.method, detection.fields["AnsweredBy"]) == ("GET", "human")
+    assert (recording.method, recording.fields["RecordingStatus"]) == ("GET", "completed")
+    assert is_signed(detection, webhook.url)
+    assert webhook.at("/recording") == []
+
+
 def test_keys_are_sent_before_the_document_runs(twilio: TwilioStandIn, client: Client) -> None:
     place(client, send_digits="ww12#")
     call = twilio.wait_for_call(PERSON)

@@ -11,12 +11,14 @@ from twilio.rest import Client
 from local.twilio.receiver import Receiver, twiml
 from local.twilio.standin import TwilioStandIn
 from local.twilio.voice.handset import PhoneCall
+from local.twilio.voice.media.playback import Playback
 
 from .account import ACCOUNT, PERSON, TOKEN, is_signed
 from .sockets import Connection, SocketServer
 from .tones import OTHER_TONE, QUIET, TONE, count
 
 AFTER = "<Say>After.</Say>"
+WAIT = '<Pause length="3600"/>'
 
 
 def connect(ours: SocketServer, attributes: str = "", inner: str = "", path: str = "/live") -> str:
@@ -141,6 +143,7 @@ def test_a_mark_behind_nothing_comes_back_at_once(call: PhoneCall, socket: Conne
     socket.mark("now")
 
     assert [mark["mark"]["name"] for mark in socket.wait_for("mark")] == ["now"]
+    assert Playback().mark("now") == ["now"]
 
 
 def test_clear_ends_what_is_played_and_brings_all_marks_back(call: PhoneCall, socket: Connection) -> None:
@@ -257,13 +260,14 @@ def test_stop_is_sent_when_the_person_hangs_up(
 def test_a_redirect_ends_the_stream_and_goes_on_elsewhere(streams: TwilioStandIn, call: PhoneCall, socket: Connection) -> None:
     client = Client(ACCOUNT, TOKEN)
     client.api.base_url = streams.url
-    client.calls(call.sid).update(twiml="<Response><Say>Elsewhere.</Say></Response>")
+    client.calls(call.sid).update(twiml=f"<Response><Say>Elsewhere.</Say>{WAIT}</Response>")
     client.http_client.session.close()
 
     assert call.hears() == "Elsewhere."
     socket.wait_for("stop")
     assert socket.wait_until_closed() == 1000
     assert call.wait_until_stream_ended() == "stopped"
+    assert call.status == "in-progress"
 
 
 def test_a_stream_can_be_reopened_by_the_document(streams: TwilioStandIn, webhook: Receiver, ours: SocketServer) -> None:
@@ -431,9 +435,6 @@ def fork(ours: SocketServer, attributes: str = "", name: str = "fork") -> str:
     return f'<Start><Stream url="{ours.url}/{name}" name="{name}" {attributes}/></Start>'
 
 
-WAIT = '<Pause length="3600"/>'
-
-
 def test_a_fork_listens_while_the_document_goes_on(streams: TwilioStandIn, webhook: Receiver, ours: SocketServer) -> None:
     call = call_to(streams, webhook, f"{fork(ours)}<Say>Meanwhile.</Say>{WAIT}")
 
@@ -467,9 +468,12 @@ def test_a_fork_hears_both_tracks_of_a_conversation(streams: TwilioStandIn, webh
     sockets = {connection.path: connection for connection in (ours.connection(0), ours.connection(1))}
     sockets["/live"].play(TONE * 3)
     call.wait_for_audio(0.06)
+    call.press("1")
+    sockets["/live"].wait_for("dtmf")
     frames = sockets["/fork"].wait_for("media", 20)
     outbound = [frame["media"] for frame in sockets["/fork"].of("media") if frame["media"]["track"] == "outbound"]
 
+    assert sockets["/fork"].of("dtmf") == []
     assert sockets["/fork"].of("start")[0]["start"]["tracks"] == ["inbound", "outbound"]
     assert [frame["media"]["track"] for frame in frames[:4]] == ["inbound", "outbound", "inbound", "outbound"]
     assert [frame["media"]["chunk"] for frame in frames[:4]] == ["1", "1", "2", "2"]

@@ -100,7 +100,7 @@ def test_a_reply_and_a_clear_can_be_measured_from_the_person_s_words(call: Phone
     assert cleared is not None
     assert record.utterances[0].ended < message.at < cleared.at
     assert (message.audio_bytes, message.has_sound) == (25 * 160, True)
-    assert "payload" not in str(message.message)
+    assert "payload" not in str([entry.message for entry in record.log])
     assert sound.began == began
     assert sound.ended - sound.began >= 0.1
     assert record.began_at is not None
