@@ -76,7 +76,7 @@ class _Storage:
 
 
 class FakeStreams(_Storage):
-    """Streams beside the calls of `calls`."""
+    """Streams beside the calls of `calls`. Those of the calls in `down` cannot be ended."""
 
     def __init__(self, outbox: FakeOutbox, calls: FakeCalls) -> None:
         super().__init__()
@@ -84,6 +84,7 @@ class FakeStreams(_Storage):
         self._calls = calls
         self._streams: dict[tuple[str, int], Stream] = {}
         self._waiting: set[str] = set()
+        self.down: set[str] = set()
 
     def open(self, stream: Stream, event: Event) -> bool:
         self._reach("open")
@@ -140,9 +141,9 @@ class FakeStreams(_Storage):
         kept = self._going_on(stream)
         if kept is None or kept.session_id != stream.session_id:
             raise Superseded
-        words = kept.last_words if stream.last_words is None else stream.last_words
         progress = {name: getattr(stream, name) for name in ("cursor", "frames", "gaps", "turns")}
-        self._keep(dataclasses.replace(kept, **progress, last_words=words, seen_at=now))
+        progress |= {name: value for name in ("last_words", "heard_at") if (value := getattr(stream, name)) is not None}
+        self._keep(dataclasses.replace(kept, **progress, seen_at=now))
 
     def raise_generation(self, stream: Stream) -> None:
         self._reach("raise_generation")
@@ -151,6 +152,8 @@ class FakeStreams(_Storage):
 
     def end(self, stream: Stream, event: Event) -> bool:
         self._reach("end")
+        if stream.call_sid in self.down:
+            raise StorageUnavailable("The fake stream cannot be written.")
         if (kept := self._going_on(stream)) is None:
             return False
         over = {name: getattr(stream, name) for name in ("ended_at", "end", "frames", "gaps")}
@@ -161,6 +164,11 @@ class FakeStreams(_Storage):
     def kept(self, stream: Stream) -> Stream | None:
         """The stream as it is kept."""
         return self._streams.get((stream.call_sid, stream.leg))
+
+    def keep(self, *streams: Stream) -> None:
+        """Keep streams just so, whatever was there before, and announce nothing."""
+        for stream in streams:
+            self._keep(stream)
 
     def say(self, stream: Stream, utterance: Utterance) -> None:
         """Keep what the stream is saying."""

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.fakes import ACCOUNT, LambdaContext
+from tests.unit.fakes import ACCOUNT, FakeOutbox, LambdaContext
 from tests.unit.fakes_calls import OURS, PAIR, THEIRS, FakeCallWorld, inbound, outbound, sid
-from tests.unit.known_streams import KnownStreams, stream
+from tests.unit.fakes_streams import FakeStreams, stream
 from tests.unit.test_twiml import Verb, verbs
 from twilio_plugin.domain.call import CallUpdate, call_update, other_fields
 from twilio_plugin.domain.stream import MAX_REOPENINGS
@@ -43,7 +43,7 @@ class Desk:
     """What answers calls, with its storage in memory; `test_calls_contract` holds that to the tables."""
 
     world: FakeCallWorld
-    streams: KnownStreams = field(default_factory=KnownStreams)
+    streams: FakeStreams
     woken: list[str | None] = field(default_factory=list)
     """The status of call 1 each time that the stream's functions were woken."""
     trouble: Exception | None = None
@@ -55,7 +55,7 @@ class Desk:
     def by(self) -> Answering:
         return Answering(
             calls=self.world.calls,
-            streams=self.streams.port,
+            streams=self.streams,
             clock=self.world.clock,
             greeting=GREETING,
             sorry=SORRY,
@@ -93,7 +93,7 @@ def world() -> FakeCallWorld:
 
 @pytest.fixture
 def desk(world: FakeCallWorld) -> Desk:
-    return Desk(world)
+    return Desk(world, FakeStreams(FakeOutbox(), world.calls))
 
 
 # ----------------------------------------------------------------------------------------------------------- the call
@@ -220,26 +220,24 @@ def go_on(desk: Desk, leg: object, reopened: object) -> list[Verb]:
 
 @pytest.fixture
 def going_on(desk: Desk) -> Desk:
-    """A call whose first stream has just ended."""
+    """A call after its first document."""
     desk.answer(inbound(1))
     desk.world.announced()
     desk.woken.clear()
-    desk.streams.streams = [stream(1, ended_at="2026-11-22T08:00:09.000Z", end="closed")]
     return desk
 
 
 @pytest.mark.parametrize("end", ["stopped", "closed", "failed", "lost"])
 def test_a_stream_that_ended_before_its_call_is_reopened_as_the_next_leg(going_on: Desk, end: Any) -> None:
-    going_on.streams.streams = [stream(1, ended_at="2026-11-22T08:00:09.000Z", end=end)]
+    going_on.streams.keep(stream(1, ended_at="2026-11-22T08:00:09.000Z", end=end))
 
     assert go_on(going_on, 1, 1) == connected(1, 1)
     assert go_on(going_on, 2, 2) == connected(2, 2)
 
 
 def test_a_stream_whose_end_is_not_known_yet_or_that_never_began_is_reopened_too(going_on: Desk) -> None:
-    going_on.streams.streams = [stream(1)]
     assert go_on(going_on, 1, 1) == connected(1, 1)
-    going_on.streams.streams = []
+    going_on.streams.keep(stream(1))
     assert go_on(going_on, 1, 1) == connected(1, 1)
 
 
@@ -257,14 +255,14 @@ def test_a_call_that_is_over_is_hung_up(going_on: Desk) -> None:
 
 
 def test_a_person_whom_the_agent_left_waiting_hears_a_sentence(going_on: Desk) -> None:
-    going_on.streams.streams = [stream(1, ended_at="2026-11-22T08:00:30.000Z", end="no_reply")]
+    going_on.streams.keep(stream(1, ended_at="2026-11-22T08:00:30.000Z", end="no_reply"))
 
     assert go_on(going_on, 1, 1) == said(SORRY)
 
 
 def test_an_agent_that_found_its_words_at_the_last_moment_goes_on(going_on: Desk) -> None:
     """`control_call` had seen the stream open; by the time that its words are spoken, nobody waits any more."""
-    going_on.streams.streams = [stream(1, ended_at="2026-11-22T08:00:30.000Z", end="no_reply")]
+    going_on.streams.keep(stream(1, ended_at="2026-11-22T08:00:30.000Z", end="no_reply"))
 
     assert go_on(going_on, 1, 0) == connected(1, 0)
 

@@ -4,7 +4,7 @@ import dataclasses
 from datetime import UTC, datetime
 
 from tests.unit.fakes_calls import OURS, PAIR, THEIRS, sid
-from tests.unit.known_streams import stream
+from tests.unit.fakes_streams import stream
 from twilio_plugin.domain.call import Call
 from twilio_plugin.domain.call_lines import as_text
 

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tests.unit.fakes_calls import OURS, FakeCalling, sid
-from tests.unit.known_streams import KnownStreams, stream
+from tests.unit.fakes import FakeOutbox
+from tests.unit.fakes_calls import OURS, FakeCalling, FakeCalls, sid
+from tests.unit.fakes_streams import FakeStreams, stream
 from tests.unit.test_twiml import Verb, verbs
 from twilio_plugin.domain.actions import ControlCall, ControlledCall
 from twilio_plugin.domain.stream import Stream
@@ -38,9 +39,11 @@ def calling() -> FakeCalling:
 
 def control(calling: FakeCalling, action: str, *streams: Stream, **fields: Any) -> ControlledCall:
     request = ControlCall.model_validate({"call_sid": sid(1), "action": action} | fields)
+    kept = FakeStreams(FakeOutbox(), FakeCalls(FakeOutbox()))
+    kept.keep(*streams)
     by = Controller(
         calling,
-        KnownStreams(*streams).port,
+        kept,
         phone_number=OURS,
         default_region="US",
         stay_seconds=20,

@@ -58,6 +58,15 @@ def test_detail_types_are_the_ones_that_subscribers_know() -> None:
         "CALL_STARTED",
         "CALL_STATUS_CHANGED",
         "CALL_ENDED",
+        "CALL_ANSWERED_BY",
+        "CALL_RECORDED",
+        "VOICE_STREAM_STARTED",
+        "VOICE_STREAM_ENDED",
+        "SPEECH_RECEIVED",
+        "SPEECH_PARTIAL",
+        "SPEECH_PLAYED",
+        "SPEECH_INTERRUPTED",
+        "DTMF_RECEIVED",
     ]
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tests.unit.fakes import END_OF_TIME
+from tests.unit.fakes_streams import StreamWorld
 from tests.unit.test_adapters import EVENT
 from tests.unit.test_conversations import Tables, fill
 
@@ -29,3 +30,13 @@ def test_the_time_of_a_leftover_is_compared_as_time(dynamodb: DynamoDBClient, ne
 
     assert not list(tables.outbox.leftovers(before=datetime(2026, 11, 22, 8, 0, tzinfo=UTC)))
     assert list(tables.outbox.leftovers(before=datetime(2026, 11, 22, 8, 0, tzinfo=UTC) + timedelta(milliseconds=1)))
+
+
+def test_what_is_added_waits_in_the_outbox_and_the_same_twice_is_one(stream_world: StreamWorld) -> None:
+    for _ in range(2):
+        stream_world.outbox.add(EVENT)
+
+    (announcement,) = stream_world.announced()
+    assert announcement.event_id == EVENT.event_id
+    assert (announcement.detail_type, announcement.occurred_at) == (EVENT.detail_type, EVENT.occurred_at)
+    assert json.loads(announcement.detail) == EVENT.detail()

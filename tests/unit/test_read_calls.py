@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import pytest
 from pydantic import ValidationError
 
+from tests.unit.fakes import FakeOutbox
 from tests.unit.fakes_calls import OURS, PAIR, THEIRS, FakeCallWorld, inbound, outbound, sid
-from tests.unit.known_streams import KnownStreams, stream
+from tests.unit.fakes_streams import FakeStreams, stream
 from tests.unit.test_calls_contract import answered_event
 from twilio_plugin.domain.actions import CallStates, ReadCalls
 from twilio_plugin.domain.stream import Stream
@@ -23,7 +24,9 @@ def world() -> FakeCallWorld:
 
 
 def read(world: FakeCallWorld, call_sid: str | None = None, streams: Sequence[Stream] = ()) -> CallStates:
-    return read_calls(ReadCalls(call_sid=call_sid), world.calls, KnownStreams(*streams).port, world.clock)
+    kept = FakeStreams(FakeOutbox(), world.calls)
+    kept.keep(*streams)
+    return read_calls(ReadCalls(call_sid=call_sid), world.calls, kept, world.clock)
 
 
 def test_without_calls_there_are_none(world: FakeCallWorld) -> None:

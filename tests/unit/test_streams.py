@@ -15,9 +15,10 @@ from twilio_plugin.domain.events import CallReceived
 from twilio_plugin.domain.media_stream import StreamStart
 from twilio_plugin.domain.speech import Piece
 from twilio_plugin.domain.stream import MAX_RESTARTS, Stream, stream_token
+from twilio_plugin.domain.stream_status import StreamUpdate
 from twilio_plugin.domain.timestamp import iso
 from twilio_plugin.errors import StorageUnavailable, StreamRefused
-from twilio_plugin.services.end_stream import StreamEnder, announce_end, end_stream, ended
+from twilio_plugin.services.end_stream import StreamEnder, announce_end, call_ended, end_stream, ended, track_stream
 from twilio_plugin.services.restart_session import Restarter, restart_session
 from twilio_plugin.services.start_stream import StreamOpener, start_stream
 
@@ -207,6 +208,68 @@ def test_whoever_says_so_and_however_often_it_ends_once(line: Line) -> None:
     end_stream(opened, "lost", line.ender)
 
     assert line.announced() == ["VOICE_STREAM_ENDED"]
+
+
+def test_a_calls_end_is_written_behind_the_audio_of_its_latest_stream(line: Line) -> None:
+    first = line.opened()
+    end_stream(first, "closed", line.ender)
+    again = line.start(stream_sid="MZ" + "b" * 32, parameters={"token": line.token(leg=1)})
+    second = start_stream("connection-b=", again, line.opener)
+    line.announced()
+
+    call_ended(first.call_sid, line.ender)
+
+    assert line.world.frames.after(second.connection_id, 0, limit=10).end == "call_ended"
+    assert line.world.frames.after(first.connection_id, 0, limit=10).end is None
+    assert line.announced() == []
+
+
+def test_a_calls_end_ends_a_stream_that_nobody_listens_to(line: Line) -> None:
+    opened = line.opened()
+    line.world.clock.advance(minutes=1)
+
+    call_ended(opened.call_sid, line.ender)
+
+    assert (line.now().end, line.announced()) == ("call_ended", ["VOICE_STREAM_ENDED"])
+
+
+def test_a_call_without_a_stream_ends_without_one(line: Line) -> None:
+    call_ended(stream().call_sid, line.ender)
+
+    assert "VOICE_STREAM_ENDED" not in line.announced()
+    assert line.world.frames.after(stream().connection_id, 0, limit=10).end is None
+
+
+@pytest.mark.parametrize(
+    ("event", "error", "end"),
+    [
+        ("stream-stopped", None, "stopped"),
+        ("stream-error", "31921 - Stream closed", "failed"),
+        ("stream-started", None, None),
+        ("stream-paused", None, None),
+    ],
+)
+def test_twilios_word_on_a_stream_is_written_behind_its_audio(
+    line: Line, event: str, error: str | None, end: str | None
+) -> None:
+    opened = line.opened()
+
+    track_stream(StreamUpdate(opened.call_sid, opened.stream_sid, event, error), line.ender)
+
+    assert line.world.frames.after(opened.connection_id, 0, limit=10).end == end
+    assert line.announced() == []
+
+
+@pytest.mark.parametrize("facts", [{"stream_sid": "MZ" + "f" * 32}, {"call_sid": "CA" + "f" * 32}], ids=str)
+def test_twilios_word_on_a_stream_that_is_not_the_calls_latest_changes_nothing(line: Line, facts: dict[str, str]) -> None:
+    opened = line.opened()
+    line.world.clock.advance(minutes=1)
+    named = {"call_sid": opened.call_sid, "stream_sid": opened.stream_sid} | facts
+
+    track_stream(StreamUpdate(event="stream-stopped", **named), line.ender)
+
+    assert line.now().ended_at is None
+    assert line.world.frames.after(opened.connection_id, 0, limit=10).end is None
 
 
 def test_the_end_tells_how_long_it_was_and_what_was_heard(line: Line) -> None:

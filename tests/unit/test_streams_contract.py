@@ -307,13 +307,15 @@ def test_an_appointment_whose_answer_was_lost_is_counted_once(stream_world: Stre
 def test_a_successor_goes_on_where_the_session_was(stream_world: StreamWorld) -> None:
     one = run(stream_world)
     stream_world.streams.save(
-        dataclasses.replace(one, cursor=120, frames=118, gaps=2, turns=3, last_words="Hello?"), iso(stream_world.clock())
+        dataclasses.replace(one, cursor=120, frames=118, gaps=2, turns=3, last_words="Hello?", heard_at=one.started_at),
+        iso(stream_world.clock()),
     )
 
     stream_world.streams.appoint(one, "session 2", restart=False)
     taken = stream_world.streams.take(one, "session 2", iso(stream_world.clock()))
 
-    assert (taken.cursor, taken.frames, taken.gaps, taken.turns, taken.last_words) == (120, 118, 2, 3, "Hello?")
+    assert (taken.cursor, taken.frames, taken.gaps, taken.turns) == (120, 118, 2, 3)
+    assert (taken.last_words, taken.heard_at) == ("Hello?", one.started_at)
     assert (taken.session_id, taken.restarts) == ("session 2", 0)
 
 
@@ -323,7 +325,8 @@ def test_a_session_keeps_its_place_and_nothing_that_others_write(stream_world: S
     stream_world.streams.raise_generation(one)
     now = iso(stream_world.clock())
 
-    stream_world.streams.save(dataclasses.replace(one, cursor=7, frames=5, gaps=1, turns=1, last_words="Hi."), now)
+    turn = {"turns": 1, "last_words": "Hi.", "heard_at": "2026-11-22T08:00:13.000Z"}
+    stream_world.streams.save(dataclasses.replace(one, cursor=7, frames=5, gaps=1, **turn), now)
     stream_world.streams.save(dataclasses.replace(one, cursor=9, frames=7, gaps=1, turns=1), now)
 
     assert stream_world.streams.read(one) == dataclasses.replace(
@@ -331,9 +334,8 @@ def test_a_session_keeps_its_place_and_nothing_that_others_write(stream_world: S
         cursor=9,
         frames=7,
         gaps=1,
-        turns=1,
-        last_words="Hi.",
         seen_at=now,
+        **turn,
         saying="Hello. How can I help?",
         said_at="2026-11-22T08:00:11.000Z",
         generation=1,

@@ -285,6 +285,21 @@ def test_an_interruption_that_missed_a_mark_changes_nothing(stream_world: Stream
     assert spoken(stream_world) == [("01", "Hello.")]
 
 
+@pytest.mark.parametrize("marks", [[], [1], [1, 2]])
+def test_the_last_mark_may_overtake_the_others(stream_world: StreamWorld, marks: list[int]) -> None:
+    """It says that all was played, whichever of the others came before it; those that come later change nothing."""
+    one = begun(stream_world, ONE, HELLO, HELP, complete=True)
+    for pieces in marks:
+        stream_world.utterances.heard(one, pieces)
+
+    assert close(stream_world, dataclasses.replace(one, heard=2), "played") is True
+    stream_world.utterances.heard(one, 1)
+
+    assert kept(stream_world) == dataclasses.replace(one, state="played", heard=2)
+    assert events(stream_world) == ["SPEECH_PLAYED#01"]
+    assert spoken(stream_world) == [("01", "Hello. How can I help?")]
+
+
 def test_what_nobody_heard_is_announced_without_an_entry(stream_world: StreamWorld) -> None:
     one = begun(stream_world, ONE, HELLO)
 

@@ -106,7 +106,7 @@ class UtterancesTable:
     def end(self, utterance: Utterance, event: Event, entry: Entry | None) -> bool:
         condition = "#state = :speaking AND #heard <= :heard"
         values = {"state": utterance.state, "heard": utterance.heard, "speaking": _SPEAKING}
-        writes = [self._update(utterance, "SET #state = :state", condition, values), self._outbox.put(event)]
+        writes = [self._update(utterance, "SET #state = :state, #heard = :heard", condition, values), self._outbox.put(event)]
         if entry:
             writes.append(self._conversations.put_entry(entry))
         try:
