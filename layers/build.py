@@ -1,8 +1,9 @@
-"""Build a layer: ``python3 build.py dependencies|twilio_plugin <artifacts folder>``. Needs nothing but the standard library.
+"""Build a layer: ``python3 build.py dependencies|speech|twilio_plugin <artifacts folder>``. Needs only the standard library.
 
-The dependencies layer holds the wheels of *both* architectures: pure Python is the same for both, and compiled modules
+The first two hold the wheels of *both* architectures: pure Python is the same for both, and compiled modules
 (``….cpython-313-aarch64-linux-gnu.so``) carry theirs in their names, so Python picks its own. One layer then fits whatever
-the ``Architecture`` parameter says.
+the ``Architecture`` parameter says. A module of the stable ABI (``….abi3.so``) is named without it, so it is renamed: Python
+loads it under the longer name as well.
 
 Environment: ``LAYER_PYTHON_VERSION`` is the Python that will run the layer, by default Lambda's. ``LAYER_PYTHON`` is such an
 interpreter, by default the one on PATH; where there is none the layer has no bytecode: everything works, and cold starts are
@@ -20,7 +21,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 LAMBDA_PYTHON = "3.13"
-PLATFORMS = {"uv": ("aarch64-manylinux2014", "x86_64-manylinux2014"), "pip": ("manylinux2014_aarch64", "manylinux2014_x86_64")}
+MACHINES = ("aarch64", "x86_64")
+REQUIREMENTS = {"dependencies": "requirements.txt", "speech": "speech-requirements.txt"}
 
 # What no function uses, by glob below the layer's root. Checked against the bench's import times and the layer's size.
 PRUNED = (
@@ -33,6 +35,7 @@ PRUNED = (
     "**/*.pyx",
     "**/*.c",
     "**/tests",
+    "multidict/_testcapi*",
 )
 
 
@@ -41,8 +44,8 @@ def main() -> None:
     layer, artifacts = sys.argv[1], Path(sys.argv[2]) / "python"
     artifacts.mkdir(parents=True, exist_ok=True)
     version = os.environ.get("LAYER_PYTHON_VERSION", LAMBDA_PYTHON)
-    if layer == "dependencies":
-        _install(artifacts, version)
+    if layer in REQUIREMENTS:
+        _install(HERE / REQUIREMENTS[layer], artifacts, version)
         _prune(artifacts)
     else:
         source = HERE / "twilio_plugin" / "twilio_plugin"
@@ -64,24 +67,39 @@ def _version(interpreter: str) -> str:
     return answer.stdout.strip()
 
 
-def _install(artifacts: Path, version: str) -> None:
-    uv = os.environ.get("LAYER_UV") or shutil.which("uv")
-    first, second = PLATFORMS["uv" if uv else "pip"]
-    _packages(uv, artifacts, first, version)
+def _install(requirements: Path, artifacts: Path, version: str) -> None:
+    first, second = MACHINES
+    _packages(requirements, artifacts, first, version)
     with tempfile.TemporaryDirectory() as folder:
         other = Path(folder)
-        _packages(uv, other, second, version)
-        for module in other.rglob("*.so"):
+        _packages(requirements, other, second, version)
+        for module in other.rglob("*.so*"):  # libraries that modules bring along are numbered: ….so.2.1.1
             target = artifacts / module.relative_to(other)
             if target.exists():
                 raise SystemExit(f"{module.name} has the same name on both architectures; it needs a layer of its own.")
             shutil.copy2(module, target)
 
 
-def _packages(uv: str | None, target: Path, platform: str, version: str) -> None:
-    installer = [uv, "pip", "install", "--python-platform"] if uv else [sys.executable, "-m", "pip", "install", "--platform"]
+def _packages(requirements: Path, target: Path, machine: str, version: str) -> None:
+    uv = os.environ.get("LAYER_UV") or shutil.which("uv")
+    if uv:
+        installer = [uv, "pip", "install", "--python-platform", f"{machine}-manylinux2014"]
+    elif "python_full_version" in requirements.read_text() and _version(sys.executable) != version:
+        raise SystemExit(
+            f"pip judges {requirements.name} by the Python it runs on: install uv, or run this with Python {version}."
+        )
+    else:
+        installer = [sys.executable, "-m", "pip", "install", "--platform", f"manylinux2014_{machine}"]
     options = ["--python-version", version, "--only-binary", ":all:", "--no-deps", "--target", str(target), "--quiet"]
-    subprocess.run([*installer, platform, *options, "--requirement", str(HERE / "requirements.txt")], check=True)
+    subprocess.run([*installer, *options, "--requirement", str(requirements)], check=True)
+    name_by_machine(target, machine, version)
+
+
+def name_by_machine(folder: Path, machine: str, version: str) -> None:
+    """Give modules of the stable ABI the name of a module for this Python on this machine."""
+    tag = f"cpython-{version.replace('.', '')}-{machine}-linux-gnu"
+    for module in list(folder.rglob("*.abi3.so")):
+        module.rename(module.with_name(f"{module.name.removesuffix('.abi3.so')}.{tag}.so"))
 
 
 def _prune(artifacts: Path) -> None:

@@ -1,6 +1,6 @@
 """Write what follows from the code: ``python -m tools.generate``, or with ``--check`` only say what is out of date.
 
-`events/schemas` and `docs/events.md` come from `domain/events`, the samples from `tools.samples`, and `layers/requirements.txt`
+`events/schemas` and `docs/events.md` come from `domain/events`, the samples from `tools.samples`, and the layers' requirements
 from ``uv.lock``.
 """
 
@@ -13,7 +13,7 @@ import json
 import subprocess
 import sys
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ from twilio_plugin.domain.events import EVENTS, SOURCE, Event
 ROOT = Path(__file__).resolve().parent.parent
 # Of twilio's async client, which nothing here uses.
 UNUSED = ("aiohappyeyeballs", "aiohttp", "aiohttp-retry", "aiosignal", "attrs", "frozenlist", "multidict", "propcache", "yarl")
+# Of smithy's other transport, which knows no HTTP/2 (yarl is imported all the same); and what the dependencies layer holds.
+UNUSED_SPEECH = ("aiohappyeyeballs", "aiohttp", "aiosignal", "attrs", "frozenlist", "idna", "typing-extensions")
 
 _INTRODUCTION = """\
 # Events
@@ -65,7 +67,11 @@ def main() -> None:
 
 def files() -> dict[Path, str]:
     """Every generated file and its text."""
-    generated = {ROOT / "docs/events.md": _page(), ROOT / "layers/requirements.txt": _requirements()}
+    generated = {
+        ROOT / "docs/events.md": _page(),
+        ROOT / "layers/requirements.txt": _requirements("--no-dev", without=UNUSED),
+        ROOT / "layers/speech-requirements.txt": _requirements("--only-group", "speech", without=UNUSED_SPEECH),
+    }
     for event in samples.EVENTS:
         name = event.detail_type
         generated[ROOT / f"events/bus/{name}.json"] = _json(samples.on_the_bus(event))
@@ -165,11 +171,11 @@ def _type(shape: Mapping[str, Any]) -> str:
     return "object" if shape.get("type") == "object" else str(shape["type"])
 
 
-def _requirements() -> str:
-    """What the dependencies layer installs, with hashes: `layers/build.py` may find pip and no uv."""
-    unused = [argument for name in UNUSED for argument in ("--no-emit-package", name)]
-    command = [str(ROOT / ".local/uv/bin/uv"), "export", "--quiet", "--frozen", "--no-dev", "--no-emit-project", "--no-header"]
-    ran = subprocess.run([*command, "--no-annotate", *unused], capture_output=True, text=True, check=True, cwd=ROOT)
+def _requirements(*which: str, without: Iterable[str]) -> str:
+    """What a layer installs, with hashes: `layers/build.py` may find pip and no uv."""
+    unused = [argument for name in without for argument in ("--no-emit-package", name)]
+    command = [str(ROOT / ".local/uv/bin/uv"), "export", "--quiet", "--frozen", "--no-emit-project", "--no-header"]
+    ran = subprocess.run([*command, "--no-annotate", *which, *unused], capture_output=True, text=True, check=True, cwd=ROOT)
     return ran.stdout
 
 

@@ -28,6 +28,17 @@ def test_the_layer_installs_what_the_lock_says() -> None:
     assert not {"boto3", "botocore", *generate.UNUSED} & installed.keys()
 
 
+def test_the_speech_layer_installs_what_the_lock_says_and_only_what_the_dependencies_lack() -> None:
+    locked = set(re.findall(r'\[\[package\]\]\nname = "([^"]+)"\nversion = "([^"]+)"', (ROOT / "uv.lock").read_text()))
+    names = [ROOT / "layers" / name for name in ("speech-requirements.txt", "requirements.txt")]
+    speech, dependencies = (dict(re.findall(r"^([a-z0-9-]+)==(\S+)", name.read_text(), re.MULTILINE)) for name in names)
+
+    assert speech.items() <= locked
+    assert {"aws-sdk-transcribe-streaming", "awscrt", "smithy-http", "webrtcvad-wheels", "yarl"} <= speech.keys()
+    assert not {"boto3", "botocore", *generate.UNUSED_SPEECH, *dependencies} & speech.keys()
+    assert {"idna", "typing-extensions"} <= dependencies.keys()
+
+
 def test_every_event_has_a_sample_that_fits_its_schema() -> None:
     assert {event.detail_type for event in samples.EVENTS} == {kind.detail_type for kind in EVENTS}
     for event in samples.EVENTS:

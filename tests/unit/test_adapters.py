@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
 import json
 import pkgutil
@@ -204,6 +205,9 @@ PURE = {
 # Methods whose failure is an answer.
 FAILS_SILENTLY = {"LambdaWarmer.warm"}
 
+# Engines fail in a way of their own, SpeechUnavailable: test_polly.py and test_transcribe.py hold them to that.
+OF_ENGINES = ("PollySynthesizer.", "TranscribeStreaming.", "TranscribedTurn.")
+
 AWS_ERRORS = [
     botocore.exceptions.ClientError({"Error": {"Code": "AccessDeniedException", "Message": ""}}, "Operation"),
     botocore.exceptions.ClientError({"Error": {"Code": "InternalServerError", "Message": ""}}, "Operation"),
@@ -220,7 +224,12 @@ AWS_ERRORS = [
 
 def adapter_methods() -> set[str]:
     """Every public method of every adapter class."""
-    modules = [importlib.import_module(f"{adapters.__name__}.{one.name}") for one in pkgutil.iter_modules(adapters.__path__)]
+    modules = [
+        importlib.import_module(f"{adapters.__name__}.{one.name}")
+        for one in pkgutil.iter_modules(adapters.__path__)
+        # Transcribe's SDK needs Python 3.12.
+        if not one.name.startswith("transcribe") or importlib.util.find_spec("aws_sdk_transcribe_streaming")
+    ]
     classes = [
         one
         for module in modules
@@ -237,7 +246,9 @@ def adapter_methods() -> set[str]:
 
 
 def test_every_method_of_every_adapter_is_held_to_this() -> None:
-    assert adapter_methods() == on_aws(Exception()).keys() | ON_TWILIO.keys() | PURE | FAILS_SILENTLY
+    held_here = {method for method in adapter_methods() if not method.startswith(OF_ENGINES)}
+
+    assert held_here == on_aws(Exception()).keys() | ON_TWILIO.keys() | PURE | FAILS_SILENTLY
 
 
 @pytest.mark.parametrize("method", on_aws(Exception()))

@@ -378,7 +378,12 @@ class Synthesizer(Protocol):
     """An engine that speaks. Another one can be brought: see docs/decisions."""
 
     def synthesize(self, text: str) -> bytes:
-        """The words as µ-law, 8,000 samples a second. Raises SpeechUnavailable."""
+        """The words as µ-law, 8,000 samples a second.
+
+        Raises:
+            SpeechUnavailable: see `twilio_plugin.errors`.
+            Misconfigured: there is no such voice; no retry helps.
+        """
 
 
 @dataclass(frozen=True, slots=True)
