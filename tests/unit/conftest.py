@@ -17,14 +17,17 @@ import yaml
 from hypothesis import settings
 from moto import mock_aws
 
+from tests.unit.deployed import Stack
 from tests.unit.fakes import FakeClock, FakeWorld, LambdaContext, World
 from tests.unit.fakes_streams import FakeStreamWorld, StreamWorld, real_stream_world
+from tests.unit.http_server import Server, running
 from twilio_plugin.adapters.conversations import ConversationsTable
 from twilio_plugin.adapters.dynamodb import DynamoDB
 from twilio_plugin.adapters.history import HistoryTable
 from twilio_plugin.adapters.outbox import OutboxTable
 from twilio_plugin.adapters.sends import SendsTable
 from twilio_plugin.runtime.observability import logger
+from twilio_plugin.runtime.wiring import parts
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -140,6 +143,26 @@ def stream_world(request: pytest.FixtureRequest) -> StreamWorld:
     if request.param == "fake":
         return FakeStreamWorld.new()
     return real_stream_world(request.getfixturevalue("dynamodb"), request.getfixturevalue("new_table"))
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[Server]:
+    """APIs of AWS that moto does not have as we need them."""
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def stack(
+    dynamodb: DynamoDBClient, new_table: Callable[[str], str], aws: Server, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Stack]:
+    """A deployed stack, whose environment every function has."""
+    stack = Stack.deploy(dynamodb, new_table, aws)
+    for name, value in stack.environment.items():
+        monkeypatch.setenv(name, value)
+    parts.dynamodb.cache_clear()
+    yield stack
+    parts.dynamodb.cache_clear()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Twilio's REST API as a script says, on a real HTTP server on the loopback."""
+"""Twilio's REST API, or one of AWS's, as a script says, on a real HTTP server on the loopback."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ class Asked:
     authorization: str
     connection: int
     """The client's port: another one is another connection."""
+    body: str
 
     @property
     def user_and_password(self) -> tuple[str, ...]:
@@ -71,6 +72,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer()
 
+    def do_DELETE(self) -> None:
+        self._answer()
+
     def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
         self.twilio.asked.append(
@@ -80,6 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
                 parse_qs(body, keep_blank_values=True),
                 self.headers.get("Authorization", ""),
                 self.client_address[1],
+                body,
             )
         )
         answer = self.twilio.next()

@@ -39,7 +39,7 @@ class Line:
             connections=world.connections,
             clock=world.clock,
             new_id=lambda: next(ids),
-            auth_tokens=lambda: [SECRET],
+            auth_tokens=lambda fresh: [SECRET],
         )
         self.ender = StreamEnder(world.streams, world.utterances, world.frames, world.clock)
         self.restarter = Restarter(world.streams, world.sessions, world.connections, self.ender, lambda: next(ids))

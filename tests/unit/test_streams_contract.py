@@ -325,7 +325,7 @@ def test_a_session_keeps_its_place_and_nothing_that_others_write(stream_world: S
     stream_world.streams.raise_generation(one)
     now = iso(stream_world.clock())
 
-    turn = {"turns": 1, "last_words": "Hi.", "heard_at": "2026-11-22T08:00:13.000Z"}
+    turn: dict[str, Any] = {"turns": 1, "last_words": "Hi.", "heard_at": "2026-11-22T08:00:13.000Z"}
     stream_world.streams.save(dataclasses.replace(one, cursor=7, frames=5, gaps=1, **turn), now)
     stream_world.streams.save(dataclasses.replace(one, cursor=9, frames=7, gaps=1, turns=1), now)
 

@@ -2,79 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from collections.abc import Callable
 
-import boto3
 import pytest
 
+from tests.unit.deployed import OURS, THEIRS, Stack, webhook
 from tests.unit.fakes import LambdaContext
-from tests.unit.test_http import request
-from tests.unit.test_twilio_signature import Fields, sign
 from twilio_plugin.adapters.secrets import Credentials, TwilioSecret
 from twilio_plugin.errors import InvalidRequest, Misconfigured, StorageUnavailable
-from twilio_plugin.runtime.wiring import parts, texts, upkeep
+from twilio_plugin.runtime.wiring import calls, streams, texts, upkeep
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-
-PUBLIC = "https://example.com/webhooks/twilio"
-OURS, THEIRS = "+14155550100", "+14155550123"
 TEXT = {"AccountSid": "AC1", "Body": "Hello", "From": THEIRS, "MessageSid": "SM1", "NumMedia": "0", "To": OURS}
 STATUS = {"AccountSid": "AC1", "From": OURS, "MessageSid": "SM2", "MessageStatus": "delivered", "To": THEIRS}
-
-
-@dataclass
-class Stack:
-    """A stack's tables, bus and secret."""
-
-    dynamodb: DynamoDBClient
-    conversations: str
-    outbox: str
-    secret: str
-
-    def rotate(self, *tokens: str) -> None:
-        """The newest token first."""
-        fields = dict(zip(("auth_token", "previous_auth_token"), tokens, strict=False))
-        boto3.client("secretsmanager").put_secret_value(SecretId=self.secret, SecretString=json.dumps(fields))
-
-    def outbox_rows(self) -> list[Any]:
-        return list(self.dynamodb.scan(TableName=self.outbox)["Items"])
-
-
-@pytest.fixture
-def stack(dynamodb: DynamoDBClient, new_table: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
-    stack = Stack(dynamodb, new_table("ConversationsTable"), new_table("OutboxTable"), "")
-    stack.secret = f"twilio-{stack.outbox}"
-    bus = f"phone-{stack.outbox[-16:]}"
-    boto3.client("secretsmanager").create_secret(Name=stack.secret, SecretString='{"auth_token": "first"}')
-    boto3.client("events").create_event_bus(Name=bus)
-    for name, value in {
-        "CALLS_TABLE": new_table("CallsTable"),
-        "CONVERSATIONS_TABLE": stack.conversations,
-        "EVENT_BUS_NAME": bus,
-        "OUTBOX_TABLE": stack.outbox,
-        "PHONE_DEFAULT_REGION": "US",
-        "RETENTION_DAYS": "365",
-        "TWILIO_ACCOUNT_SID": "AC1",
-        "TWILIO_API_BASE_URL": "http://127.0.0.1:9",
-        "TWILIO_PHONE_NUMBER": OURS,
-        "TWILIO_SECRET": stack.secret,
-        "TWILIO_WEBHOOK_URL": PUBLIC,
-    }.items():
-        monkeypatch.setenv(name, value)
-    parts.dynamodb.cache_clear()
-    yield stack
-    parts.dynamodb.cache_clear()
-
-
-def webhook(fields: dict[str, str], *, path: str = "/sms", query: str = "", token: str = "first") -> dict[str, Any]:
-    url = f"{PUBLIC}{path}" + (f"?{query}" if query else "")
-    signature = sign(url, Fields(fields.items()), token)
-    return request(urlencode(fields), signature, path=f"/webhooks/twilio{path}", query=query)
 
 
 def test_a_text_goes_from_the_webhook_to_the_bus_and_into_the_history(stack: Stack, context: LambdaContext) -> None:
@@ -161,33 +100,58 @@ def test_reconciling_nothing_says_so(stack: Stack, context: LambdaContext) -> No
         "found_not_sent": 0,
         "still_unknown": 0,
         "calls": {"found_made": 0, "found_not_made": 0, "still_unknown": 0, "ended": 0},
+        "streams_ended": 0,
     }
 
 
-def test_trouble_with_texts_does_not_keep_calls_from_being_reconciled(
-    stack: Stack, context: LambdaContext, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("trouble", ["reconcile.reconcile", "reconcile_calls.reconcile_calls"])
+def test_trouble_with_the_one_does_not_keep_the_others_from_being_reconciled(
+    stack: Stack, context: LambdaContext, monkeypatch: pytest.MonkeyPatch, trouble: str
 ) -> None:
-    def fail(_by: object) -> None:
-        raise StorageUnavailable("Twilio's message list cannot be read.")
+    reconciled: list[str] = []
 
-    reconciled: list[object] = []
-    monkeypatch.setattr("twilio_plugin.services.reconcile.reconcile", fail)
-    monkeypatch.setattr("twilio_plugin.services.reconcile_calls.reconcile_calls", reconciled.append)
+    def note(run: str) -> Callable[[object], None]:
+        def reconcile(_by: object) -> None:
+            reconciled.append(run)
+            if run == trouble:
+                raise StorageUnavailable("Twilio's list cannot be read.")
+
+        return reconcile
+
+    runs = ["reconcile.reconcile", "reconcile_calls.reconcile_calls", "reconcile_streams.reconcile_streams"]
+    for run in runs:
+        monkeypatch.setattr(f"twilio_plugin.services.{run}", note(run))
 
     with pytest.raises(StorageUnavailable):
         upkeep.reconcile()({}, context)
 
-    assert len(reconciled) == 1
+    assert reconciled == runs
 
 
 @pytest.mark.parametrize(
-    "function",
-    [texts.sms_webhook, texts.send_sms, texts.send_mms, upkeep.status_webhook, upkeep.event_relay, upkeep.reconcile],
+    ("function", "variable"),
+    [
+        (texts.sms_webhook, "OUTBOX_TABLE"),
+        (texts.send_sms, "OUTBOX_TABLE"),
+        (texts.send_mms, "OUTBOX_TABLE"),
+        (texts.conversation_history, "CONVERSATIONS_TABLE"),
+        (upkeep.status_webhook, "MEDIA_FRAMES_TABLE"),
+        (upkeep.event_relay, "OUTBOX_TABLE"),
+        (upkeep.reconcile, "MEDIA_FRAMES_TABLE"),
+        (calls.voice_webhook, "TWILIO_WEBSOCKET_URL"),
+        (calls.make_call, "CALLS_TABLE"),
+        (calls.control_call, "CALLS_TABLE"),
+        (calls.call_state, "CALLS_TABLE"),
+        (streams.stream_authorizer, "TWILIO_WEBSOCKET_URL"),
+        (streams.frame_ingest, "MEDIA_FRAMES_TABLE"),
+        (streams.media_stream, "WEBSOCKET_MANAGEMENT_URL"),
+        (streams.say, "SYNTHESIZER"),
+    ],
 )
 def test_a_function_without_its_environment_says_what_is_missing_as_it_starts(
-    monkeypatch: pytest.MonkeyPatch, function: Callable[[], object]
+    monkeypatch: pytest.MonkeyPatch, function: Callable[[], object], variable: str
 ) -> None:
-    monkeypatch.delenv("OUTBOX_TABLE", raising=False)
+    monkeypatch.delenv(variable, raising=False)
 
-    with pytest.raises(Misconfigured, match="OUTBOX_TABLE"):
+    with pytest.raises(Misconfigured, match=variable):
         function()

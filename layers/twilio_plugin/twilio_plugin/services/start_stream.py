@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol
 
 from twilio_plugin.domain.events import VoiceStreamStarted, event_id
 from twilio_plugin.domain.media_stream import StreamStart
@@ -13,6 +15,12 @@ from twilio_plugin.errors import StorageUnavailable, StreamRefused
 from twilio_plugin.services.ports import CallReader, Clock, Connections, Sessions, Streams
 
 _FORMAT = ("audio/x-mulaw", 8000)
+
+
+class AuthTokens(Protocol):
+    """The account's auth tokens; `fresh` where those known so far do not fit, because they may have been rotated."""
+
+    def __call__(self, *, fresh: bool) -> Sequence[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +33,7 @@ class StreamOpener:
     connections: Connections
     clock: Clock
     new_id: Callable[[], str]
-    auth_tokens: Callable[[], Sequence[str]]
+    auth_tokens: AuthTokens
 
 
 def start_stream(connection_id: str, start: StreamStart, by: StreamOpener) -> Stream:
@@ -66,7 +74,7 @@ def _opened(connection_id: str, start: StreamStart, by: StreamOpener) -> Stream:
     if (start.encoding, start.sample_rate) != _FORMAT:
         raise StreamRefused(f"The stream carries {start.encoding} at {start.sample_rate}; only {_FORMAT[0]} at 8000 is heard.")
     now = by.clock()
-    leg = leg_of_token(start.parameters.get("token", ""), start.call_sid, by.auth_tokens(), now)
+    leg = _leg(start, by.auth_tokens, now)
     call = by.calls.call(start.call_sid)
     if call is None:
         raise StreamRefused(f"The stream is of {start.call_sid}, which is no call of ours.")
@@ -89,3 +97,11 @@ def _opened(connection_id: str, start: StreamStart, by: StreamOpener) -> Stream:
         **stream.envelope,
     )
     return stream if by.streams.open(stream, event) else by.streams.read(stream)
+
+
+def _leg(start: StreamStart, auth_tokens: AuthTokens, now: datetime) -> int:
+    token = start.parameters.get("token", "")
+    try:
+        return leg_of_token(token, start.call_sid, auth_tokens(fresh=False), now)
+    except StreamRefused:
+        return leg_of_token(token, start.call_sid, auth_tokens(fresh=True), now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Protocol
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from twilio_plugin.adapters.twilio_rest import TwilioRest
     from twilio_plugin.adapters.utterances import UtterancesTable
     from twilio_plugin.runtime.http import Form, IsSigned
+    from twilio_plugin.services.start_stream import AuthTokens
 
 # Short, because Twilio waits 15 s and a person on the phone less; boto3 repeats what is safe to repeat.
 AWS = Config(connect_timeout=2, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 3})
@@ -120,9 +121,9 @@ def frames(table: str) -> MediaFrames:
 
 def connections(management_url: str) -> ApiGatewayConnections:
     """The open sockets."""
-    from twilio_plugin.adapters.connections import ApiGatewayConnections
+    from twilio_plugin.adapters.connections import CONFIG, ApiGatewayConnections
 
-    client = boto3.client("apigatewaymanagementapi", endpoint_url=management_url, config=AWS)
+    client = boto3.client("apigatewaymanagementapi", endpoint_url=management_url, config=CONFIG)
     return ApiGatewayConnections(client)
 
 
@@ -179,6 +180,17 @@ def is_signed_handshake(secret_name: str) -> Callable[[str, list[str]], bool]:
 
     tries = _with_tokens(secret_name)
     return lambda signature, urls: tries(lambda tokens: twilio_signature.is_signed_handshake(signature, urls, tokens))
+
+
+def auth_tokens(secret_name: str) -> AuthTokens:
+    """The account's auth tokens, from the secret."""
+    credentials = secret(secret_name).credentials
+
+    def tokens(*, fresh: bool) -> Sequence[str]:
+        known = credentials(newer_than_seconds=_SECRET_SECOND_LOOK_SECONDS) if fresh else credentials()
+        return known.auth_tokens
+
+    return tokens
 
 
 def _with_tokens(secret_name: str) -> Callable[[Callable[[tuple[str, ...]], bool]], bool]:

@@ -48,7 +48,6 @@ def media_stream() -> Handler:
     calls, streams = parts.calls(env, outbox), parts.streams(env, outbox)
     utterances = parts.utterances(env, outbox, conversations)
     connections, sessions = parts.connections(env.websocket_management_url), parts.sessions(env.call_session_function)
-    credentials = parts.secret(env.twilio_secret).credentials
     opener = StreamOpener(
         calls=calls,
         streams=streams,
@@ -56,7 +55,7 @@ def media_stream() -> Handler:
         connections=connections,
         clock=parts.now,
         new_id=new_id,
-        auth_tokens=lambda: credentials().auth_tokens,
+        auth_tokens=parts.auth_tokens(env.twilio_secret),
     )
     ender = StreamEnder(streams, utterances, parts.frames(env.media_frames_table), parts.now)
     interrupter = Interrupter(streams, utterances, connections, parts.now)
