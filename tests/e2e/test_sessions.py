@@ -76,7 +76,7 @@ def test_a_session_killed_in_the_middle_of_a_turn_is_replaced_and_the_turn_is_he
     call.play_sound(caller(STORY))
     time.sleep(5)
 
-    assert kill_sessions() == 1
+    assert kill_sessions() >= 1
 
     wait_until(lambda: stream_item(phone, call)["session_id"] != first, "another session is appointed")
     heard = event(phone, "SPEECH_RECEIVED", call)
