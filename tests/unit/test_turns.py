@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from local.callers import SAID, STORY, caller
+from tests.audio import SAID, STORY, caller
 from twilio_plugin.adapters.voice_activity import WebRtcVoiceActivity
 from twilio_plugin.domain.audio import FRAME_BYTES, SAMPLE_RATE, SILENCE, decode, encode
 from twilio_plugin.domain.media_stream import Frame
@@ -190,6 +190,16 @@ def test_a_turn_takes_120_milliseconds_of_voice(voiced: int, turns: int) -> None
     events = [event for one in frames(PAUSE + b"".join(windows) + PAUSE) for event in always.hear(one)]
 
     assert len(started(events)) == turns
+
+
+def test_voice_in_every_other_window_is_too_little() -> None:
+    wave = [math.sin(math.tau * 700 * at / 8000) for at in range(FRAME_BYTES)]
+    flickering = b"".join(at_level(wave, -40 + 3 * number) + SILENCE * FRAME_BYTES for number in range(10))
+    whenever_there_is_sound = TurnDetector(lambda pcm: any(pcm))
+
+    events = [event for one in frames(PAUSE + flickering + PAUSE) for event in whenever_there_is_sound.hear(one)]
+
+    assert started(events) == []
 
 
 def test_a_click_in_the_silence_after_a_turn_does_not_prolong_it() -> None:
