@@ -16,10 +16,11 @@ _SCALE = 2  # drawn twice as large and shown half, for displays that can
 _PIXELS_PER_SECOND = 60 * _SCALE
 _LANE = 130 * _SCALE
 _TEXT = 13 * _SCALE
-_MARGIN = 24 * _SCALE
+_MARGIN = 60 * _SCALE  # left and right
+_EDGE = 24 * _SCALE  # above and below
 _INK, _PAPER, _FAINT = (32, 36, 44), (255, 255, 255), (224, 228, 234)
 _COLOURS = {"wave": (58, 110, 190), "turn": (232, 240, 252), "interrupted": (252, 226, 222)}
-_SAMPLES = BYTES_PER_SECOND // _PIXELS_PER_SECOND
+_SAMPLES = BYTES_PER_SECOND / _PIXELS_PER_SECOND  # a column
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +46,12 @@ def draw_call(sides: Sequence[Side], path: Path, *, title: str) -> None:
     """Write a PNG."""
     seconds = max(len(side.audio) / BYTES_PER_SECOND for side in sides)
     width = 2 * _MARGIN + round(seconds * _PIXELS_PER_SECOND)
-    image = Image.new("RGB", (width, 3 * _MARGIN + len(sides) * _LANE), _PAPER)
+    image = Image.new("RGB", (width, 3 * _EDGE + len(sides) * _LANE), _PAPER)
     draw, font = ImageDraw.Draw(image), ImageFont.load_default(_TEXT)
-    draw.text((_MARGIN, _MARGIN // 2), title, _INK, font)
+    draw.text((_MARGIN, _EDGE // 2), title, _INK, font)
     for number, side in enumerate(sides):
-        _lane(draw, font, side, top=2 * _MARGIN + number * _LANE, right=width - _MARGIN)
-    _seconds(draw, font, seconds, bottom=image.height - _MARGIN)
+        _lane(draw, font, side, top=2 * _EDGE + number * _LANE, right=width - _MARGIN)
+    _seconds(draw, font, seconds, bottom=image.height - _EDGE)
     image.save(path, optimize=True)
 
 
@@ -62,15 +63,15 @@ def _lane(draw: ImageDraw.ImageDraw, font: _Font, side: Side, *, top: int, right
         draw.rectangle((left, top, max(_x(turn.ends), left + 2), top + _LANE - _TEXT // 2), _COLOURS[kind])
     draw.line((_MARGIN, middle, right, middle), _FAINT, _SCALE)
     _wave(draw, decode(side.audio), middle, half)
-    draw.text((4 * _SCALE, top), side.name[:1], _INK, font)
+    draw.text((6 * _SCALE, top), side.name, _INK, font)
     for turn in side.turns:
         draw.text((_x(turn.starts) + 3 * _SCALE, top), _fitting(draw, font, turn, side.turns, right), _INK, font)
 
 
 def _wave(draw: ImageDraw.ImageDraw, pcm: bytes, middle: int, half: int) -> None:
     samples = memoryview(pcm).cast("h")
-    for column in range(len(samples) // _SAMPLES):
-        loudest = max(map(abs, samples[column * _SAMPLES : (column + 1) * _SAMPLES]), default=0)
+    for column in range(int(len(samples) / _SAMPLES)):
+        loudest = max(map(abs, samples[int(column * _SAMPLES) : int((column + 1) * _SAMPLES)]), default=0)
         height = loudest * half // 32768
         if height:
             draw.line((_MARGIN + column, middle - height, _MARGIN + column, middle + height), _COLOURS["wave"])
@@ -88,7 +89,7 @@ def _fitting(draw: ImageDraw.ImageDraw, font: _Font, turn: Turn, turns: Sequence
 
 def _seconds(draw: ImageDraw.ImageDraw, font: _Font, seconds: float, *, bottom: int) -> None:
     for second in range(0, int(seconds) + 1, 5):
-        draw.line((_x(second), 2 * _MARGIN, _x(second), bottom), _FAINT, 1)
+        draw.line((_x(second), 2 * _EDGE, _x(second), bottom), _FAINT, 1)
         draw.text((_x(second) + 2 * _SCALE, bottom), f"{second} s", _INK, font)
 
 

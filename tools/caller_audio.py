@@ -9,8 +9,8 @@ import math
 import random
 import struct
 
+from local.callers import FOLDER, NOISES, SAID
 from local_speech.flite import speak
-from tests.audio import FOLDER, NOISES, SAID
 from twilio_plugin.domain.audio import SAMPLE_RATE, encode
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from local.callers import NOISES, SAID, STORY, caller
 from local_speech import flite
 from local_speech.resampling import Resampler
-from tests.audio import NOISES, SAID, STORY, caller
 from tests.unit.test_turns import PAUSE, hear, written
 from twilio_plugin.domain.audio import decode, loudness
 from twilio_plugin.errors import SpeechUnavailable

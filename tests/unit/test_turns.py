@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.audio import SAID, STORY, caller
+from local.callers import SAID, STORY, caller
 from twilio_plugin.adapters.voice_activity import WebRtcVoiceActivity
 from twilio_plugin.domain.audio import FRAME_BYTES, SAMPLE_RATE, SILENCE, decode, encode
 from twilio_plugin.domain.media_stream import Frame

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.audio import SAID, caller
+from local.callers import SAID, caller
 from twilio_plugin.adapters.voice_activity import WebRtcVoiceActivity
 from twilio_plugin.domain.audio import FRAME_BYTES, SILENCE, decode
 
