@@ -17,9 +17,9 @@ import airspeed
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from twilio_plugin.adapters.media_frames import row
 
 from tools import samples
+from twilio_plugin.adapters.media_frames import row
 from twilio_plugin.domain.media_stream import Frame
 from twilio_plugin.runtime.websocket import frames
 
