@@ -97,7 +97,7 @@ class Stack:
     def kept(self, table: str) -> dict[str, Any]:
         """The items of a table by their range keys, each attribute as its text."""
         items = self.dynamodb.scan(TableName=table)["Items"]
-        plain = [{name: next(iter(value.values())) for name, value in item.items()} for item in items]
+        plain: list[dict[str, Any]] = [{name: next(iter(value.values())) for name, value in item.items()} for item in items]
         return {item.get("sk") or item["sequence_number"]: item for item in plain}
 
     def invoked(self) -> list[tuple[str, Any]]:
