@@ -20,7 +20,7 @@ def frame(chunk: int, track: str = "inbound") -> Frame:
 
 
 def through(buffer: JitterBuffer, *batches: list[Frame]) -> list[Frame]:
-    given_out = []
+    given_out: list[Frame] = []
     for batch in batches:
         buffer.put(batch)
         given_out += buffer.take()
