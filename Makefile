@@ -4,7 +4,7 @@ SAM := SAM_CLI_TELEMETRY=0 .local/sam/bin/sam
 # For the layers, which `sam build` makes with layers/build.py.
 export LAYER_UV = $(CURDIR)/.local/uv/bin/uv
 export LAYER_PYTHON = $(shell sed -n 's/.*"python": "\(.*\)",/\1/p' .local/tools.json 2>/dev/null)
-export PYTHONPATH := layers/twilio_plugin
+export PYTHONPATH := layers/twilio_plugin:local/speech
 
 .PHONY: help run demo test test-unit check format generate bench deploy clean dev stack
 .DEFAULT_GOAL := help

@@ -10,10 +10,14 @@ from collections.abc import Callable
 from typing import Any
 
 from local.bus import BusListener, is_event
+from local.callers import SAID, caller
+from local.keepsake import keep_call
 from local.stack import LocalStack
 from local.twilio.standin import TwilioStandIn
+from local.twilio.voice.handset import PhoneCall
 
 ADA = "+15555550142"
+GOODBYE = "<Response><Say>We are closed today. Goodbye.</Say><Hangup/></Response>"
 
 
 class Surprise(AssertionError):
@@ -38,7 +42,8 @@ class Demo:
             self.a_forged_webhook,
             self.stop_and_start,
             self.the_history,
-            self.a_call_in,
+            self.a_spoken_call,
+            self.a_document_takes_over,
             self.a_call_out,
         ]
         surprises = 0
@@ -120,17 +125,48 @@ class Demo:
         _detail(f"turns for a model: {', '.join(roles)}")
         _expect(roles == ["user", "assistant"] * 2, "two turns of each side, alternating")
 
-    def a_call_in(self) -> None:
-        caller = self._twilio.call_in(ADA)
-        _say("Ada hears", caller.hears(30))
-        self._event("CALL_RECEIVED", call_sid=caller.sid)
-        self._stack.invoke("control-call", {"call_sid": caller.sid, "action": "update", "say": "Hello Ada, how can I help?"})
-        heard = caller.hears(30)
-        _say("Ada hears", heard)
-        _expect(heard == "Hello Ada, how can I help?", "the agent's words in Ada's ear")
+    def a_spoken_call(self) -> None:
+        call = self._twilio.call_in(ADA)
+        _say("Ada hears", call.hears(30))
+        self._event("CALL_RECEIVED", call_sid=call.sid)
+        self._event("VOICE_STREAM_STARTED", call_sid=call.sid)
+        self._asks(call, "opening_hours")
+        echo = f"You said: {SAID['opening_hours'].words}."
+        self._event("SPEECH_PLAYED", call_sid=call.sid, text=echo)
+        self._asks(call, "my_order")
+        call.wait_for_audio(0.8, timeout=30, after=call.stream.utterances[-1].ended)
+        _detail("Ada speaks before the agent has finished:")
+        self._asks(call, "wait")
+        interrupted = self._event("SPEECH_INTERRUPTED", call_sid=call.sid)["detail"]
+        _expect(interrupted["text"].startswith(interrupted["heard"]), f"to know what was heard of it: “{interrupted['heard']}”")
+        self._event("SPEECH_PLAYED", call_sid=call.sid, text=f"You said: {SAID['wait'].words}.")
         _detail(self._stack.invoke("call-state", {})["text"].replace("\n", "\n     "))
-        caller.hang_up()
-        self._event("CALL_ENDED", call_sid=caller.sid)
+        call.press("5")
+        self._event("DTMF_RECEIVED", call_sid=call.sid, digit="5")
+        self._event("SPEECH_PLAYED", call_sid=call.sid, text="You pressed 5.")
+        call.hang_up()
+        ended = self._event("VOICE_STREAM_ENDED", call_sid=call.sid)["detail"]
+        _detail(f"{ended['duration']:.1f} s, {ended['frames']} frames heard, {ended['gaps']} missing")
+        self._event("CALL_ENDED", call_sid=call.sid)
+        kept = keep_call(call, [one["detail"] for one in self._bus.events], self._stack.folder)
+        _expect(all(path.exists() for path in kept), f"the call in {' and '.join(path.name for path in kept)}")
+
+    def _asks(self, call: PhoneCall, name: str) -> None:
+        """Ada says something, and it is understood."""
+        _say("Ada", SAID[name].words)
+        call.play_sound(caller(name), SAID[name].words, wait=True)
+        heard = self._event("SPEECH_RECEIVED", call_sid=call.sid, text=SAID[name].words)
+        _expect(heard["detail"]["text"] == SAID[name].words, "her words, word for word")
+
+    def a_document_takes_over(self) -> None:
+        call = self._twilio.call_in(ADA)
+        _say("Ada hears", call.hears(30))
+        call.wait_for_stream(timeout=30)
+        self._stack.invoke("control-call", {"call_sid": call.sid, "action": "update", "twiml": GOODBYE})
+        heard = call.hears(30)
+        _say("Ada hears", heard)
+        _expect(heard == "We are closed today. Goodbye.", "the document's words in Ada's ear")
+        self._event("CALL_ENDED", call_sid=call.sid)
 
     def a_call_out(self) -> None:
         made = self._stack.invoke("make-call", {"to": ADA, "say": "Your table is ready."})
@@ -144,7 +180,7 @@ class Demo:
 
     def _event(self, detail_type: str, **detail: Any) -> Any:
         event = self._bus.wait_for(is_event(detail_type, **detail))
-        shown = {name: event["detail"][name] for name in ("from", "to", "body", "status", "state") if name in event["detail"]}
+        shown = {name: event["detail"][name] for name in ("from", "to", "body", "status", "state", "text", "heard", "digit") if name in event["detail"]}
         _detail(f"bus: {_bold(detail_type)} {json.dumps(shown, ensure_ascii=False)}")
         return event
 

@@ -19,6 +19,7 @@ from local import deployment
 from local.engine import REGION, ROOT, Engine
 from local.front import Front
 from local.twilio.standin import TwilioStandIn
+from local_speech.flite import speak
 
 STACK_NAME = "twilio-plugin"
 WEBHOOK_ROOT = "/webhooks/twilio"
@@ -88,7 +89,7 @@ class LocalStack:
             if not self.account.webhook_url:
                 account = self.account
                 standin = TwilioStandIn(
-                    account.account_sid, account.auth_token, [account.phone_number], time_scale=self._time_scale
+                    account.account_sid, account.auth_token, [account.phone_number], time_scale=self._time_scale, voice=speak
                 )
                 self.twilio = starting.enter_context(standin)
             self._open = starting.pop_all()

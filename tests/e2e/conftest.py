@@ -35,6 +35,7 @@ class Phone:
         self.stack = stack
         self.twilio = twilio
         self.ours = stack.account.phone_number
+        self.calls = stack.outputs["CallsTableName"]
         self.bus = BusListener(stack.engine, stack.outputs["EventBusName"])
         self.dynamodb = stack.engine.client("dynamodb")
         self.lambda_ = stack.engine.client("lambda")
@@ -96,6 +97,16 @@ class Phone:
         found: dict[str, Any] = self.dynamodb.get_item(TableName=self.conversations, Key=key, ConsistentRead=True)
         return found.get("Item")
 
+    def hang_up_all(self) -> None:
+        """Every call that goes on ends: it would cost the next test its real time."""
+        for call in self.twilio.live_calls():
+            call.hang_up()
+            call.wait_until_ended(10)
+
+    def twilio_warnings(self, call_sid: str) -> list[int]:
+        """The codes of what Twilio's debugger says of a call."""
+        return [alert.code for alert in self.twilio.alerts if alert.call_sid == call_sid]
+
     def stored(self) -> int:
         """How many items the Conversations table has."""
         pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.conversations, Select="COUNT")
@@ -106,7 +117,7 @@ class Phone:
 def phone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phone]:
     folder: Path = tmp_path_factory.mktemp("stack")
     with LocalStack(folder=folder, time_scale=0.3) as stack:
-        stack.deploy()
+        stack.deploy(ReplyTimeout="20")
         assert stack.twilio
         yield Phone(stack, stack.twilio)
 

@@ -304,3 +304,14 @@ def test_mistakes_of_a_test_are_told(twilio: TwilioStandIn, webhook: Receiver) -
     twilio.voice_url = None
     with pytest.raises(RuntimeError, match="voice_url is not set"):
         twilio.call_in(PERSON)
+
+
+def test_calls_that_go_on_are_known_until_they_end(twilio: TwilioStandIn, webhook: Receiver) -> None:
+    webhook.answers = [twiml('<Pause length="600"/>'), twiml('<Pause length="600"/>')]
+    first, second = twilio.call_in(PERSON), twilio.call_in(PERSON)
+    assert [call.sid for call in twilio.live_calls()] == [first.sid, second.sid]
+
+    first.hang_up()
+    first.wait_until_ended()
+
+    assert [call.sid for call in twilio.live_calls()] == [second.sid]

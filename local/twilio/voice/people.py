@@ -79,3 +79,11 @@ class People:
         if len(rung) <= after:
             raise TimeoutError(f"after {timeout} s the phone {person} has rung {len(rung)} times")
         return PhoneCall(self._server, rung[after])
+
+    def live_calls(self) -> list[PhoneCall]:
+        """Those that have not ended, oldest first."""
+
+        async def lines() -> list[Line]:
+            return [line for line in self._operator.lines if not line.call.ended]
+
+        return [PhoneCall(self._server, line) for line in self._server.run(lines)]
