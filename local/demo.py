@@ -17,6 +17,7 @@ from local.twilio.standin import TwilioStandIn
 from local.twilio.voice.handset import PhoneCall
 
 ADA = "+15555550142"
+SHOWN = ("from", "to", "body", "status", "state", "text", "heard", "digit")
 GOODBYE = "<Response><Say>We are closed today. Goodbye.</Say><Hangup/></Response>"
 
 
@@ -134,7 +135,7 @@ class Demo:
         echo = f"You said: {SAID['opening_hours'].words}."
         self._event("SPEECH_PLAYED", call_sid=call.sid, text=echo)
         self._asks(call, "my_order")
-        call.wait_for_audio(0.8, timeout=30, after=call.stream.utterances[-1].ended)
+        call.wait_for_audio(0.8, timeout=30, after=call.stream.now)
         _detail("Ada speaks before the agent has finished:")
         self._asks(call, "wait")
         interrupted = self._event("SPEECH_INTERRUPTED", call_sid=call.sid)["detail"]
@@ -180,7 +181,7 @@ class Demo:
 
     def _event(self, detail_type: str, **detail: Any) -> Any:
         event = self._bus.wait_for(is_event(detail_type, **detail))
-        shown = {name: event["detail"][name] for name in ("from", "to", "body", "status", "state", "text", "heard", "digit") if name in event["detail"]}
+        shown = {name: event["detail"][name] for name in SHOWN if name in event["detail"]}
         _detail(f"bus: {_bold(detail_type)} {json.dumps(shown, ensure_ascii=False)}")
         return event
 

@@ -16,7 +16,7 @@ def keep_call(call: PhoneCall, details: Sequence[Any], folder: Path) -> list[Pat
     """Write ``call.png`` and ``call.txt`` into a folder. `details` are those of the events of the bus, in their order."""
     stream = call.stream
     said = [one for one in details if one.get("call_sid") == call.sid and "utterance_id" in one]
-    person = [Turn(one.began, one.ended, one.words) for one in stream.utterances]
+    person = [Turn(one.began or 0, one.ended or stream.now, one.words) for one in stream.utterances]
     agent = [
         Turn(sound.began, sound.ended, one["text"], interrupted="heard" in one)
         for sound, one in zip(stream.sounds(_PAUSE), sorted(said, key=lambda one: str(one["utterance_id"])), strict=False)

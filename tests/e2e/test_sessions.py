@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
+from local.callers import SAID, STORY, caller
 from local.twilio.voice.handset import PhoneCall
-from tests.audio import SAID, STORY, caller
 from tests.e2e.conftest import Phone
 from tests.e2e.hearing import words
 from tests.e2e.test_voice import event, events, on_the_phone
@@ -130,7 +130,7 @@ def test_what_dies_again_and_again_is_given_up_and_the_caller_gets_another_strea
         session = stream_item(phone, call)["session_id"]
         kill_sessions()
         wait_until(
-            lambda session=session: stream_item(phone, call)["session_id"] != session or "ended_at" in stream_item(phone, call),  # type: ignore[misc]
+            lambda session=session: stream_item(phone, call)["session_id"] != session or "ended_at" in stream_item(phone, call),
             "the next one is appointed, or the stream is over",
         )
         time.sleep(1.5)

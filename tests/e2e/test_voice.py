@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from local.bus import is_event
+from local.callers import SAID, caller
 from local.stack import InvocationFailed
 from local.twilio.voice.handset import PhoneCall
 from local.twilio.voice.phones import Answers
-from tests.audio import SAID, caller
 from tests.e2e.conftest import Phone
 from tests.e2e.hearing import understood, words
 
@@ -233,7 +233,7 @@ def test_a_socket_that_twilio_did_not_sign_for_is_refused(phone: Phone) -> None:
     ],
     ids=["forged", "missing", "foreign call"],
 )
-def test_a_start_that_is_not_ours_is_closed_and_its_audio_never_read(phone: Phone, altered: dict[str, str]) -> None:
+def test_a_start_that_is_not_ours_is_closed_and_its_audio_never_read(phone: Phone, altered: dict[str, Any]) -> None:
     person = phone.person()
     phone.twilio.faults.add("alter_start", to=person, **altered)
     call = phone.twilio.call_in(person)

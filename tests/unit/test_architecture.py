@@ -272,7 +272,6 @@ def test_what_speaks_starts_without_twilio() -> None:
     assert not {"twilio", "twilio.rest", "phonenumbers", "markdown_it", "requests"} & imported
 
 
-@pytest.mark.skipif(not (PACKAGE / "domain" / "turns.py").exists(), reason="a session cannot find turns yet")
 def test_what_hears_starts_without_twilio() -> None:
     imported = imported_at_cold_start("call_session")
 

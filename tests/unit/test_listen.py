@@ -10,7 +10,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from twilio_plugin.domain.turns import TurnDetector
 
 from tests.unit.fakes_streams import utterance
 from tests.unit.test_streams import Line
@@ -19,6 +18,7 @@ from twilio_plugin.domain.media_stream import Frame
 from twilio_plugin.domain.speech import Piece
 from twilio_plugin.domain.stream import Stream, StreamEnd
 from twilio_plugin.domain.timestamp import iso
+from twilio_plugin.domain.turns import TurnDetector
 from twilio_plugin.errors import SpeechUnavailable, StorageUnavailable
 from twilio_plugin.services.end_stream import announce_end, end_stream
 from twilio_plugin.services.listen import Ears, Outcome, listen
@@ -97,7 +97,7 @@ class Call:
         self.stream: Stream = self.line.opened()
         self.transcriber = FakeTranscriber()
         self.bus = FakeBus()
-        self.to_come: list[tuple[float, Callable[[], None]]] = []
+        self.to_come: list[tuple[float, Callable[[], object]]] = []
         self.slept = 0.0
         self.until = 900.0
         self.chunk = 0
@@ -134,7 +134,7 @@ class Call:
             self.to_come.pop(0)[1]()
         assert self.slept < 300, "the session does not end"
 
-    def then(self, seconds: float, what: Callable[[], None]) -> None:
+    def then(self, seconds: float, what: Callable[[], object]) -> None:
         self.to_come.append((self.slept + seconds, what))
         self.to_come.sort(key=lambda one: one[0])
 
@@ -388,7 +388,7 @@ def test_a_session_that_dies_in_a_turn_is_followed_by_one_that_hears_all_of_it(c
 def test_of_two_sessions_only_the_appointed_one_acts(call: Call) -> None:
     assert call.run("session-0") == "superseded"
     call.hear((QUIET, 15), (SPEECH, 30), (QUIET, 300))
-    call.then(3.0, lambda: call.world.streams.appoint(call.line.now(), "session-9", restart=True) and None)
+    call.then(3.0, lambda: call.world.streams.appoint(call.line.now(), "session-9", restart=True))
 
     assert call.run() == "superseded"
     assert call.run() == "superseded", "a session begins once"
@@ -397,7 +397,7 @@ def test_of_two_sessions_only_the_appointed_one_acts(call: Call) -> None:
 def test_a_session_that_was_replaced_announces_nothing_more(call: Call) -> None:
     call.transcriber.takes_rounds = 20
     call.hear((QUIET, 15), (SPEECH, 30), (QUIET, 300))
-    call.then(1.5, lambda: call.world.streams.appoint(call.line.now(), "session-9", restart=True) and None)
+    call.then(1.5, lambda: call.world.streams.appoint(call.line.now(), "session-9", restart=True))
 
     assert call.run() == "superseded"
     assert call.bus.events == []

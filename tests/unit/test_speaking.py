@@ -233,8 +233,8 @@ def test_a_say_that_is_still_sending_stops_with_it(phone: Phone) -> None:
 def test_what_left_after_somebodys_clear_is_cleared_again(phone: Phone) -> None:
     """The interruption comes between our look at the generation and the message that follows it."""
     connections = phone.world.connections
-    send = connections.send
     done: list[bool] = []
+    send = connections.send
 
     def send_late(connection_id: str, message: str) -> None:
         if '"media"' in message and not done:

@@ -6,7 +6,6 @@ import base64
 import json
 import re
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -360,7 +359,6 @@ def test_an_engine_that_is_not_there_is_said_as_the_function_starts(phone: Phone
         streams.say()
 
 
-@pytest.mark.skipif(not find_spec("twilio_plugin.domain.turns"), reason="a session cannot find turns yet")
 def test_a_session_hears_all_there_is_and_ends_the_stream_once(phone: Phone) -> None:
     phone.call()
     frame(phone, "2")
