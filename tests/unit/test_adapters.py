@@ -197,9 +197,10 @@ ON_TWILIO: dict[str, Callable[[TwilioRest], Any]] = {
     "TwilioRest.change": lambda rest: rest.change("it", lambda client: client.messages.create(to="x", from_="y", body="z")),
     "TwilioRest.read": lambda rest: rest.read("it", lambda client: client.messages.list(limit=1)),
 }
-# Methods that reach nothing: they only build what a transaction then writes.
+# Methods that reach nothing: they only compute, or build what a transaction then writes.
 PURE = {
     *("CallsTable.know", "Claims.settle", "ConversationsTable.put_entry", "ConversationsTable.ttl", "OutboxTable.put"),
+    "WebRtcVoiceActivity.is_voiced",
 }
 # Methods whose failure is an answer.
 FAILS_SILENTLY = {"LambdaWarmer.warm"}
