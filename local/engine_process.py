@@ -1,19 +1,22 @@
-"""The local AWS engine's process: ministack, with three things made more like AWS. Runs in the engine's environment, and no
+"""The local AWS engine's process: ministack, with four things made more like AWS. Runs in the engine's environment, and no
 longer than the process that started it.
 
 ministack is pinned, and each of these fails loudly if its inside has moved:
 
 * a function's error keeps its class name as ``errorType`` (ministack says ``Runtime.HandlerError`` for all);
 * the workers of all functions share one unpacked copy of a layer, as ``/opt`` is, instead of unpacking one each;
-* no wait for log lines after an invocation that wrote none (50 ms each otherwise).
+* no wait for log lines after an invocation that wrote none (50 ms each otherwise);
+* a WebSocket route may put an item into a table without a function (ministack sends it to Lambda).
 """
 
 from __future__ import annotations
 
 import hashlib
+import inspect
 import io
 import os
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -23,7 +26,10 @@ from typing import Any
 
 from ministack import app
 from ministack.core import lambda_runtime
-from ministack.services import lambda_svc
+from ministack.services import apigateway, dynamodb, lambda_svc
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from local.mapping import render
 
 _layers = Path(tempfile.mkdtemp(prefix="layers-"))
 _unpacking = threading.Lock()
@@ -99,6 +105,27 @@ def wait_for_no_logs() -> None:
     drain.__defaults__ = (0.0, 0.0, 0.05)
 
 
+def put_items_directly() -> None:
+    """Run the mapping template of a route's DynamoDB integration. Such a route is one-way: nothing is answered."""
+    invoke = apigateway._invoke_ws_lambda
+    expected = ["api_id", "account_id", "region", "route", "stage", "connection_id", "event_type", "message_id", "body_text"]
+    if list(inspect.signature(invoke).parameters)[: len(expected)] != expected:
+        raise SystemExit("ministack's WebSocket dispatch has changed; look at put_items_directly.")
+
+    async def invoke_or_put(*arguments: Any, **options: Any) -> Any:
+        given = dict(zip(expected, arguments, strict=False))
+        integration = apigateway._integrations.get(given["api_id"], {}).get(given["route"].get("target", "").split("/")[-1], {})
+        if not integration.get("integrationUri", "").endswith(":dynamodb:action/PutItem"):
+            return await invoke(*arguments, **options)
+        context = {"connectionId": given["connection_id"], "authorizer": options.get("authorizer") or {}}
+        request = render(integration["requestTemplates"]["$default"], given["body_text"], context)
+        target = {"x-amz-target": "DynamoDB_20120810.PutItem"}
+        await dynamodb.handle_request("POST", "/", target, request.encode(), {})
+        return None
+
+    apigateway._invoke_ws_lambda = invoke_or_put
+
+
 def end_with(parent: int) -> None:
     """End, with all workers, when the parent is gone: however it ended, nothing of ours stays behind."""
 
@@ -115,4 +142,5 @@ if __name__ == "__main__":
     keep_error_types()
     share_layers()
     wait_for_no_logs()
+    put_items_directly()
     app.main()

@@ -177,8 +177,7 @@ class LocalStack:
             "TwilioWebhookUrl": self.webhook_url,
             "TwilioApiBaseUrl": self.twilio_api_url,
             "TwilioWebSocketUrl": self.websocket_url,
-            # What the engine has not: direct AWS integrations, @connections on the API's own host, Transcribe and Polly.
-            "FrameIngest": "lambda",
+            # What the engine has not: @connections on the API's own host, Transcribe and Polly.
             "WebSocketManagementBaseUrl": f"{self.engine.url}/_aws/execute-api",
             "Transcriber": "local_speech.pocketsphinx:PocketsphinxTranscriber",
             "Synthesizer": "local_speech.flite:LocalSynthesizer",

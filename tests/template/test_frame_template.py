@@ -1,7 +1,6 @@
 """API Gateway's own way into MediaFrames and `frame_ingest` write the identical item, and refuse the same messages.
 
-The mapping template is the one in `template.yaml`, run by a Velocity engine. What is API Gateway's is imitated here: ``$input``
-(a JSON value's text, or nothing, for a path), ``$context``, and Java's strings, whose ``matches`` means the whole string.
+The mapping template is the one in `template.yaml`, run by a Velocity engine; see `local.mapping`.
 """
 
 from __future__ import annotations
@@ -13,11 +12,11 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-import airspeed
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from local.mapping import render
 from tools import samples
 from twilio_plugin.adapters.media_frames import row
 from twilio_plugin.domain.media_stream import Frame
@@ -27,41 +26,6 @@ TABLE, CONNECTION, EXPIRES_AT = "phone-frames", "L0SM9cOFvHcCIhw=", 1795346021
 Item = dict[str, dict[str, str]]
 MEDIA = {"track": "inbound", "chunk": "2", "timestamp": "21", "payload": base64.b64encode(bytes(range(160))).decode()}
 MESSAGE = {"event": "media", "sequenceNumber": "4", "media": MEDIA, "streamSid": "MZ" + "0" * 32}
-
-
-class JavaString(str):
-    """What a template sees of a JSON string."""
-
-    __slots__ = ()
-
-    def matches(self, pattern: str) -> bool:
-        return re.fullmatch(pattern, self) is not None
-
-
-class Input:
-    """``$input`` for paths like ``$.media.chunk``. A path that leads nowhere renders as `missing`."""
-
-    def __init__(self, body: str, missing: str) -> None:
-        self._body = json.loads(body)
-        self._missing = missing
-
-    def json(self, path: str) -> str:
-        found = self._find(path)
-        return self._missing if found is None else json.dumps(found)
-
-    def path(self, path: str) -> Any:
-        return self._as_java(self._find(path))
-
-    def _find(self, path: str) -> Any:
-        value = self._body
-        for name in path.removeprefix("$.").split("."):
-            value = value.get(name) if isinstance(value, dict) else None
-        return value
-
-    def _as_java(self, value: Any) -> Any:
-        if isinstance(value, dict):
-            return {name: self._as_java(one) for name, one in value.items()}
-        return JavaString(value) if isinstance(value, str) else value
 
 
 def put_item(request: str) -> Item | None:
@@ -89,11 +53,11 @@ def put_item(request: str) -> Item | None:
 def direct(request: pytest.FixtureRequest, source: dict[str, Any]) -> Callable[[str], Item | None]:
     """A message → the item that API Gateway stores, whatever `$input.json` renders for a path that leads nowhere."""
     written = source["Resources"]["FrameTableIntegration"]["Properties"]["RequestTemplates"]["$default"]["Fn::Sub"]
-    template = airspeed.Template(written.replace("${MediaFramesTable}", TABLE))
+    template = written.replace("${MediaFramesTable}", TABLE)
 
     def store(body: str) -> Item | None:
         context = {"connectionId": CONNECTION, "authorizer": {"expires_at": str(EXPIRES_AT)}}
-        return put_item(template.merge({"input": Input(body, request.param), "context": context}))
+        return put_item(render(template, body, context, missing=request.param))
 
     return store
 
