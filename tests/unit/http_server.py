@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -105,11 +106,17 @@ class _Handler(BaseHTTPRequestHandler):
         return
 
 
+class _Http(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exc_info()[1], ConnectionError):  # a client that goes away is nobody's error
+            super().handle_error(request, client_address)
+
+
 @contextmanager
 def running() -> Iterator[Server]:
     """A server on a free port."""
     server = Server()
-    with ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"twilio": server})) as http:
+    with _Http(("127.0.0.1", 0), type("Handler", (_Handler,), {"twilio": server})) as http:
         server.url = f"http://127.0.0.1:{http.server_port}"
         thread = threading.Thread(target=http.serve_forever, args=(0.01,))
         thread.start()

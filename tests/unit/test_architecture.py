@@ -204,20 +204,28 @@ def imported_at_cold_start(*functions: str) -> set[str]:
         "CALL_SESSION_FUNCTION",
         "CALLS_TABLE",
         "CONVERSATIONS_TABLE",
+        "EVENT_BUS_NAME",
+        "GREETING",
         "MEDIA_FRAMES_TABLE",
         "MEDIA_STREAM_FUNCTION",
         "OUTBOX_TABLE",
-        "STREAM_AUTHORIZER_FUNCTION",
-        "TWILIO_SECRET",
-        "EVENT_BUS_NAME",
         "PHONE_DEFAULT_REGION",
+        "STREAM_AUTHORIZER_FUNCTION",
         "TWILIO_PHONE_NUMBER",
+        "TWILIO_SECRET",
+        "VOICE",
     )
     environment = dict.fromkeys(names, "x") | {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(PACKAGE.parent),
         "AWS_DEFAULT_REGION": "eu-central-1",
+        "ENDPOINTING_MILLISECONDS": "700",
+        "LANGUAGE": "en-US",
+        "PARTIAL_TRANSCRIPTS": "false",
+        "REPLY_TIMEOUT": "30",
         "RETENTION_DAYS": "365",
+        "SYNTHESIZER": "twilio_plugin.adapters.polly:PollySynthesizer",
+        "TRANSCRIBER": "twilio_plugin.adapters.transcribe:TranscribeStreaming",
         "TWILIO_WEBHOOK_URL": "https://example.com/webhooks/twilio",
         "TWILIO_WEBSOCKET_URL": "wss://example.com/live",
         "WEBSOCKET_MANAGEMENT_URL": "https://example.com/live",
@@ -246,6 +254,29 @@ def test_what_answers_the_socket_starts_without_what_only_sending_needs() -> Non
 
     assert "twilio_plugin.runtime.websocket" in imported
     assert not heavy & imported
+
+
+def test_what_answers_a_call_starts_with_documents_and_without_what_only_calling_needs() -> None:
+    heavy = {"twilio.rest", "pydantic", "phonenumbers", "markdown_it", "regex", "requests"}
+
+    imported = imported_at_cold_start("voice_webhook")
+
+    assert "twilio.twiml" in imported
+    assert not heavy & imported
+
+
+def test_what_speaks_starts_without_twilio() -> None:
+    imported = imported_at_cold_start("say")
+
+    assert "twilio_plugin.services.speak" in imported
+    assert not {"twilio", "twilio.rest", "phonenumbers", "markdown_it", "requests"} & imported
+
+
+def test_what_hears_starts_without_twilio() -> None:
+    imported = imported_at_cold_start("call_session")
+
+    assert "twilio_plugin.services.listen" in imported
+    assert not {"twilio", "twilio.rest", "pydantic", "phonenumbers", "markdown_it", "requests"} & imported
 
 
 def test_reading_history_starts_without_what_only_sending_needs() -> None:

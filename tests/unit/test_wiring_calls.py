@@ -15,6 +15,7 @@ from tests.unit.fakes import LambdaContext
 from tests.unit.http_server import Answer
 from tests.unit.test_twilio_signature import Fields, sign
 from tests.unit.test_twiml import Verb, verbs
+from tests.unit.test_websocket import Remaining
 from twilio_plugin.domain.media_stream import END_OF_STREAM
 from twilio_plugin.errors import Misconfigured, NoMediaStream, SpeechUnavailable, StorageUnavailable
 from twilio_plugin.runtime.wiring import calls, streams, upkeep
@@ -258,14 +259,18 @@ def test_where_no_session_starts_the_socket_is_closed(phone: Phone) -> None:
 # -------------------------------------------------------------------------------------------------------- audio and words
 
 
-def test_a_frame_is_kept_where_the_session_reads_and_a_stranger_to_frames_is_not(phone: Phone) -> None:
+def frame(phone: Phone, number: str, **more: Any) -> None:
+    """A frame of silence, where a function stores it."""
     context = {"connectionId": CONNECTION, "routeKey": "media", "authorizer": {"expires_at": EXPIRES_AT}}
     media = {"track": "inbound", "chunk": "1", "timestamp": "5", "payload": base64.b64encode(b"\xff" * 160).decode()}
-    body = {"event": "media", "sequenceNumber": "2", "media": media, "streamSid": STREAM}
-    ingest = streams.frame_ingest()
+    body = {"event": "media", "sequenceNumber": number, "media": media, "streamSid": STREAM} | more
+    assert streams.frame_ingest()({"requestContext": context, "body": json.dumps(body)}, phone.context) == OK
 
-    for one in (body, body, body | {"media": {}}):
-        assert ingest({"requestContext": context, "body": json.dumps(one)}, phone.context) == OK
+
+def test_a_frame_is_kept_once_where_the_session_reads_and_what_is_none_is_not(phone: Phone) -> None:
+    for _ in range(2):
+        frame(phone, "2")
+    frame(phone, "3", media={})
 
     frames = phone.stack.kept(phone.stack.frames)
     assert set(frames) == {"2"}
@@ -273,12 +278,13 @@ def test_a_frame_is_kept_where_the_session_reads_and_a_stranger_to_frames_is_not
 
 
 def said(phone: Phone) -> list[tuple[str, str]]:
-    """What was sent to the person: ``media`` with the audio's length, ``mark`` with its name, ``clear``."""
+    """What was sent to the person: ``media`` with the audio's length and beginning, ``mark`` with its name, ``clear``."""
     found = []
     for method, connection, message in phone.stack.sent():
         assert (method, connection, message["streamSid"]) == ("POST", CONNECTION, STREAM)
         audio = base64.b64decode(message["media"]["payload"]) if "media" in message else b""
-        found.append((message["event"], str(len(audio)) if audio else message.get("mark", {}).get("name", "")))
+        what = f"{len(audio)} {audio[:2].decode()}" if audio else message.get("mark", {}).get("name", "")
+        found.append((message["event"], what))
     return found
 
 
@@ -289,7 +295,7 @@ def test_words_are_spoken_by_the_engine_of_the_stacks_choice_and_what_was_heard_
 
     assert (answer["status"], answer["call_sid"]) == ("accepted", CALL)
     name = answer["utterance_id"]
-    assert said(phone) == [("media", "8000"), ("mark", f"{name}:1"), ("media", "2400"), ("mark", f"{name}:2")]
+    assert said(phone) == [("media", "8000 eW"), ("mark", f"{name}:1"), ("media", "2400 eW"), ("mark", f"{name}:2")]
     assert phone.stream["saying"] == "Good morning!"
     phone.receive("mark", mark={"name": f"{name}:1"})
     assert phone.stack.kept(phone.stack.calls)[f"UTTERANCE#{name}"]["heard"] == "1"
@@ -351,6 +357,20 @@ def test_an_engine_that_is_not_there_is_said_as_the_function_starts(phone: Phone
 
     with pytest.raises(Misconfigured, match="Whistle"):
         streams.say()
+
+
+def test_a_session_hears_all_there_is_and_ends_the_stream_once(phone: Phone) -> None:
+    phone.call()
+    frame(phone, "2")
+    phone.receive("stop", sequenceNumber="3", stop={})
+    call_session = streams.call_session()
+    payload = {"call_sid": CALL, "leg": 0, "session_id": phone.stream["session_id"]}
+
+    for _ in range(2):
+        call_session(payload, Remaining())
+
+    assert (phone.stream["end"], phone.stream["frames"], phone.stream["session_state"]) == ("stopped", "1", "running")
+    assert types(phone) == ["VOICE_STREAM_ENDED"]
 
 
 # ---------------------------------------------------------------------------------------------------------------- the end

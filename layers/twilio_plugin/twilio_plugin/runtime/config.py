@@ -35,7 +35,6 @@ class VoiceWebhook:
     greeting: str
     media_stream_function: str
     outbox_table: str
-    reply_timeout: str
     retention_days: str
     stream_authorizer_function: str
     twilio_secret: str

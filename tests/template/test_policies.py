@@ -1,0 +1,261 @@
+"""Every function may do what its adapters do, and no more.
+
+What an adapter's method asks of AWS is watched; which methods a function uses is written down here, by what its wiring builds
+and its services call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import botocore.exceptions
+import pytest
+
+from tests.unit.test_adapters import on_aws
+from twilio_plugin.errors import StorageUnavailable
+
+Grant = tuple[str, str]
+"""An action, and what it is done to."""
+
+END = {"StreamsTable.end", "UtterancesTable.end", "UtterancesTable.find", "UtterancesTable.open"}
+ANNOUNCE_END = END | {"MediaFrames.put_end", "StreamsReader.of_call"}
+INTERRUPT = {
+    "ApiGatewayConnections.send",
+    "StreamsTable.raise_generation",
+    "UtterancesTable.end",
+    "UtterancesTable.find",
+    "UtterancesTable.open",
+}
+SEND = {
+    "ConversationsTable.change_ledger",
+    "ConversationsTable.contact_state",
+    "SendsTable.claim",
+    "SendsTable.mark_unknown",
+    "SendsTable.record_sent",
+    "SendsTable.release",
+    "TwilioSecret.credentials",
+}
+USES: dict[str, set[str]] = {
+    "call-session": {
+        *END,
+        *INTERRUPT,
+        "ApiGatewayConnections.close",
+        "ApiGatewayConnections.is_open",
+        "CallsReader.call",
+        "ConversationsTable.add_turn",
+        "EventBridgeBus.publish",
+        "MediaFrames.after",
+        "StreamsReader.of_call",
+        "StreamsReader.read",
+        "StreamsTable.appoint",
+        "StreamsTable.save",
+        "StreamsTable.take",
+    },
+    "call-state": {"CallsReader.active", "CallsReader.call", "StreamsReader.active", "StreamsReader.of_call"},
+    "control-call": {"StreamsReader.of_call", "TwilioSecret.credentials"},
+    "conversation-history": {"HistoryTable.page"},
+    "event-relay": {"EventBridgeBus.publish", "OutboxTable.delete"},
+    "frame-ingest": {"MediaFrames.put"},
+    "make-call": {
+        "CallRequestsTable.claim",
+        "CallRequestsTable.mark_unknown",
+        "CallRequestsTable.record_made",
+        "CallRequestsTable.release",
+        "TwilioSecret.credentials",
+    },
+    "media-stream": {
+        *ANNOUNCE_END,
+        *INTERRUPT,
+        "ApiGatewayConnections.close",
+        "CallsReader.call",
+        "OutboxTable.add",
+        "StreamsReader.of_connection",
+        "StreamsReader.read",
+        "StreamsTable.appoint",
+        "StreamsTable.open",
+        "TwilioSecret.credentials",
+        "UtterancesTable.heard",
+    },
+    "reconcile": {
+        *END,
+        "CallRequestsTable.record_made",
+        "CallRequestsTable.record_not_made",
+        "CallRequestsTable.requested_by",
+        "CallRequestsTable.unsettled",
+        "CallsReader.call",
+        "CallsTable.apply_status",
+        "CallsTable.no_longer_active",
+        "CallsTable.unended",
+        "EventBridgeBus.publish",
+        "OutboxTable.delete",
+        "OutboxTable.leftovers",
+        "SendsTable.record_not_sent",
+        "SendsTable.record_sent",
+        "SendsTable.senders_of",
+        "SendsTable.unsettled",
+        "StreamsReader.active",
+        "TwilioSecret.credentials",
+    },
+    "say": {
+        *INTERRUPT,
+        "StreamsReader.of_call",
+        "StreamsReader.read",
+        "UtterancesTable.add_pieces",
+        "UtterancesTable.begin",
+        "UtterancesTable.hold",
+        "UtterancesTable.let_go",
+    },
+    "send-mms": SEND,
+    "send-sms": SEND,
+    "sms-webhook": {"ConversationsTable.add_received", "ConversationsTable.contact_state", "TwilioSecret.credentials"},
+    "status-webhook": {
+        *ANNOUNCE_END,
+        "CallsReader.call",
+        "CallsTable.add_recording",
+        "CallsTable.apply_answered_by",
+        "CallsTable.apply_status",
+        "ConversationsTable.apply_status",
+        "ConversationsTable.change_ledger",
+        "ConversationsTable.contact_state",
+        "TwilioSecret.credentials",
+    },
+    "stream-authorizer": {"TwilioSecret.credentials"},
+    "voice-fallback": set(),
+    "voice-webhook": {
+        "CallsReader.call",
+        "CallsTable.add_received",
+        "CallsTable.apply_status",
+        "StreamsReader.of_call",
+        "TwilioSecret.credentials",
+    },
+}
+# What a method does after its first request; only that is watched.
+AFTERWARDS: dict[str, set[Grant]] = {
+    "HistoryTable.page": {("dynamodb:BatchGetItem", "conversations")},
+    "StreamsTable.open": {("dynamodb:GetItem", "calls")},
+    "StreamsTable.take": {("dynamodb:GetItem", "calls")},
+}
+# What no table of ours is asked for: functions to start, engines, and what Lambda itself does in a function's name.
+BESIDES: dict[str, set[Grant]] = {
+    "call-session": {("lambda:InvokeFunction", "call-session"), ("transcribe:StartStreamTranscription", "*")},
+    "event-relay": {
+        ("dynamodb:DescribeStream", "outbox's stream"),
+        ("dynamodb:GetRecords", "outbox's stream"),
+        ("dynamodb:GetShardIterator", "outbox's stream"),
+        ("dynamodb:ListStreams", "outbox's streams"),
+        ("sqs:SendMessage", "RelayFailures"),
+    },
+    "media-stream": {("lambda:InvokeFunction", "call-session")},
+    "say": {("polly:SynthesizeSpeech", "*")},
+    "voice-webhook": {
+        ("lambda:InvokeFunction", "call-session"),
+        ("lambda:InvokeFunction", "media-stream"),
+        ("lambda:InvokeFunction", "stream-authorizer"),
+    },
+}
+CONNECTIONS = {"post_to_connection": "POST", "delete_connection": "DELETE", "get_connection": "GET"}
+WRITES = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
+IN_THE_TEMPLATE = {
+    "CallsTable.Arn": "calls",
+    "CallsTable.Arn/index/active_calls": "calls/active_calls",
+    "ConversationsTable.Arn": "conversations",
+    "ConversationsTable.Arn/index/unsettled_sends": "conversations/unsettled_sends",
+    "MediaFramesTable.Arn": "frames",
+    "OutboxTable.Arn": "outbox",
+    "OutboxTable.StreamArn": "outbox's stream",
+    "OutboxTable.Arn/stream/*": "outbox's streams",
+    "EventBus.Arn": "bus",
+    "RelayFailures.Arn": "RelayFailures",
+    "CallSessionFunction.Arn": "call-session",
+    "MediaStreamFunction.Arn": "media-stream",
+    "StreamAuthorizerFunction.Arn": "stream-authorizer",
+}
+
+
+class Watched:
+    """A client of AWS's that notes the first request's grants, and then is broken."""
+
+    def __init__(self) -> None:
+        self.grants: set[Grant] = set()
+
+    def __getattr__(self, operation: str) -> Callable[..., Any]:
+        def call(**arguments: Any) -> Any:
+            self.grants = set(_grants(operation, arguments))
+            raise botocore.exceptions.BotoCoreError
+
+        return call
+
+
+def _grants(operation: str, arguments: dict[str, Any]) -> list[Grant]:
+    if operation == "transact_write_items":
+        writes = [next(iter(write.items())) for write in arguments["TransactItems"]]
+        return [(f"dynamodb:{WRITES[kind]}", write["TableName"]) for kind, write in writes]
+    action = "".join(word.capitalize() for word in operation.split("_"))
+    if operation.startswith("batch_"):
+        return [(f"dynamodb:{action}", table) for table in arguments["RequestItems"]]
+    if operation in CONNECTIONS:
+        return [("execute-api:ManageConnections", CONNECTIONS[operation])]
+    if operation == "put_events":
+        return [(f"events:{action}", arguments["Entries"][0]["EventBusName"])]
+    if operation == "get_secret_value":
+        return [(f"secretsmanager:{action}", arguments["SecretId"])]
+    index = f"/{arguments['IndexName']}" if "IndexName" in arguments else ""
+    return [(f"dynamodb:{action}", arguments["TableName"] + index)]
+
+
+def needed(method: str) -> set[Grant]:
+    """What a method of an adapter asks of AWS."""
+    client = Watched()
+    with pytest.raises(StorageUnavailable):
+        on_aws(client)[method]()
+    assert client.grants
+    return client.grants | AFTERWARDS.get(method, set())
+
+
+def allowed(function: dict[str, Any]) -> set[Grant]:
+    """What the template lets a function do."""
+    statements = [one for policy in function["Properties"].get("Policies", []) for one in policy["Statement"]]
+    return {
+        (action, _resource(resource))
+        for statement in statements
+        for action in _as_list(statement["Action"])
+        for resource in _as_list(statement["Resource"])
+    }
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _resource(written: Any) -> str:
+    if isinstance(written, str):
+        return written
+    ((function, value),) = written.items()
+    if function == "Fn::If":
+        return "secret"
+    name = ".".join(value) if isinstance(value, list) else value.replace("${", "").replace("}", "")
+    if "/@connections/" in name:
+        api, _, method = name.removesuffix("/@connections/*").rpartition("/")
+        assert api.endswith(":WebSocketApi/live")
+        return str(method)
+    if ":function:" in name:
+        return str(name.rpartition("AWS::StackName-")[2])
+    return IN_THE_TEMPLATE[name]
+
+
+def functions(source: dict[str, Any]) -> dict[str, Any]:
+    """The functions by the names of their folders, with dashes."""
+    found = [one for one in source["Resources"].values() if one["Type"] == "AWS::Serverless::Function"]
+    return {one["Properties"]["CodeUri"].removeprefix("functions/").replace("_", "-"): one for one in found}
+
+
+def test_every_function_is_known_here(source: dict[str, Any]) -> None:
+    assert set(USES) == set(functions(source))
+
+
+@pytest.mark.parametrize("name", USES)
+def test_a_function_may_do_exactly_what_it_does(source: dict[str, Any], name: str) -> None:
+    does = {grant for method in USES[name] for grant in needed(method)} | BESIDES.get(name, set())
+
+    assert allowed(functions(source)[name]) == does
