@@ -13,7 +13,7 @@ from twilio_plugin.domain.actions import Said, Say
 from twilio_plugin.domain.speech import Piece, Utterance, mark_name, phrases, pieces
 from twilio_plugin.domain.stream import Stream
 from twilio_plugin.domain.timestamp import iso
-from twilio_plugin.errors import InvalidRequest, NoMediaStream, SpeakerBusy, SpeechUnavailable
+from twilio_plugin.errors import InvalidRequest, Misconfigured, NoMediaStream, SpeakerBusy, SpeechUnavailable
 from twilio_plugin.services.ports import Clock, ConnectionGone, Synthesizer
 from twilio_plugin.services.stop_speaking import Interrupter, hush, interrupt, interrupted
 
@@ -54,7 +54,7 @@ def say(request: Say, speaker: Speaker) -> Said:
         InvalidRequest: nothing to say, or sound that is none.
         NoMediaStream: the call has no open stream, or it was closed meanwhile.
         SpeakerBusy: another utterance is being sent for too long.
-        SpeechUnavailable: the synthesizer failed; what it had made by then is played.
+        SpeechUnavailable, Misconfigured: the synthesizer failed; what it had made by then is played.
     """
     spoken = _phrases(request, speaker.synthesizer)
     stream = open_stream(request.call_sid, speaker.by)
@@ -129,7 +129,7 @@ def _speak(request: Say, utterance_id: str, spoken: Iterator[_Phrase], speaker: 
     except ConnectionGone:
         interrupted(utterance, stream, "end", by.utterances, by.clock)
         raise
-    except SpeechUnavailable:
+    except (SpeechUnavailable, Misconfigured):
         by.utterances.add_pieces(utterance, (), complete=True)  # what was sent is all there is
         raise
     return True
