@@ -162,7 +162,7 @@ EVENTS: tuple[Event, ...] = (
         status="completed",
         recording_url=f"https://api.twilio.com/2010-04-01/Accounts/{ACCOUNT}/Recordings/{RECORDING}",
         duration=42,
-        channels=2,
+        channels=1,
     ),
     VoiceStreamStarted(**_STREAM, event_id=event_id(VoiceStreamStarted, STREAM)),
     VoiceStreamEnded(
@@ -235,7 +235,16 @@ def invocations() -> dict[str, dict[str, Any]]:
         "status_webhook/delivered": _webhook("status", _status("delivered"), "send=SMS_RECEIVED%23SM01&part=1"),
         "status_webhook/undelivered": _webhook("status", _status("undelivered", ErrorCode="30034")),
         "status_webhook/call_ended": _webhook("status", _call("completed", CallDuration="42"), "request=wake-up-2026-11-22"),
-        "voice_webhook/call": _webhook("voice", _call("ringing", From=THEIRS, To=OURS, Direction="inbound", CallerName="ADA")),
+        "status_webhook/answered_by": _webhook(
+            "status", _about(AnsweredBy="machine_end_beep", MachineDetectionDuration="4210"), "request=survey-2026-11-22"
+        ),
+        "status_webhook/recording": _webhook("status", _recording()),
+        "status_webhook/stream_stopped": _webhook(
+            "status", _about(StreamSid=STREAM, StreamName=STREAM, StreamEvent="stream-stopped", Timestamp=NOW)
+        ),
+        "voice_webhook/call": _webhook("voice", _call("ringing", **_INBOUND, CallerName="ADA")),
+        "voice_webhook/answered": _webhook("voice", _call("in-progress"), "request=survey-2026-11-22"),
+        "voice_webhook/reopened": _webhook("voice", _call("in-progress", **_INBOUND), "leg=1&reopened=1"),
         "voice_fallback/call": _webhook("voice/fallback", _call("ringing", ErrorCode="11200", Direction="inbound")),
         "stream_authorizer/handshake": _handshake(),
         "media_stream/start": _message("start", "1", start=_start()),
@@ -247,12 +256,23 @@ def invocations() -> dict[str, dict[str, Any]]:
         "frame_ingest/frame": _message("media", "2", media=_media()),
         "call_session/begin": _SESSION,
         "call_session/warm": {"warm": True},
-        "say/words": {"call_sid": CALL, "text": "Yes, from nine to five.", "interrupt": True},
+        "say/words": {"call_sid": CALL, "text": "Yes, from nine to five."},
+        "say/interrupting": {"call_sid": CALL, "text": "One moment, that has changed.", "interrupt": True},
         "say/sound": {"call_sid": CALL, "audio": base64.b64encode(SILENCE * FRAME_BYTES).decode(), "allow_barge_in": False},
+        "make_call/agent": {"to": "(555) 555-1234", "idempotency_key": "survey-2026-11-22"},
+        "make_call/hang_up": {"to": "(555) 555-1234", "machine_detection": {"on_machine": "hang_up"}, "time_limit": 600},
+        "make_call/leave_message": {
+            "to": "(555) 555-1234",
+            "record": True,
+            "machine_detection": {"on_machine": "leave_message", "message": "Your table is ready. Please call us back."},
+        },
         "make_call/words": {"to": "(555) 555-1234", "say": "Good morning.", "idempotency_key": "wake-up-2026-11-22"},
+        "control_call/end": {"call_sid": CALL, "action": "end"},
+        "control_call/keys": {"call_sid": CALL, "action": "send_digits", "digits": "ww2w#"},
         "control_call/transfer": {"call_sid": CALL, "action": "transfer", "to": "(555) 555-0199"},
         "control_call/words": {"call_sid": CALL, "action": "update", "say": "Hello Ada, how can I help?"},
         "call_state/active": {},
+        "call_state/one": {"call_sid": CALL},
         "send_sms/text": {"to": "(555) 555-1234", "body": "Dinner is ready.", "idempotency_key": "dinner-2026-11-22"},
         "send_sms/long": {
             "to": THEIRS,
@@ -314,6 +334,27 @@ def _call(status: str, **fields: str) -> dict[str, str]:
         "ApiVersion": "2010-04-01",
     }
     return form | fields
+
+
+_INBOUND = {"From": THEIRS, "To": OURS, "Caller": THEIRS, "Called": OURS, "Direction": "inbound"}
+
+
+def _about(**fields: str) -> dict[str, str]:
+    """What Twilio tells of a call besides its status, and without its numbers."""
+    return {"CallSid": CALL, "AccountSid": ACCOUNT, **fields}
+
+
+def _recording() -> dict[str, str]:
+    return _about(
+        RecordingSid=RECORDING,
+        RecordingStatus="completed",
+        RecordingUrl=f"https://api.twilio.com/2010-04-01/Accounts/{ACCOUNT}/Recordings/{RECORDING}",
+        RecordingDuration="42",
+        RecordingChannels="1",
+        RecordingSource="OutboundAPI",
+        RecordingStartTime="Sun, 22 Nov 2026 08:13:41 +0000",
+        RecordingTrack="both",
+    )
 
 
 def _webhook(kind: str, form: Mapping[str, str], query: str = "") -> dict[str, Any]:
