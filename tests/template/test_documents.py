@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.template.conftest import ROOT
 from twilio_plugin import errors
-from twilio_plugin.domain.actions import ReadHistory, Say, SendMessage
+from twilio_plugin.domain.actions import ControlCall, DetectMachine, MakeCall, ReadCalls, ReadHistory, Say, SendMessage
 from twilio_plugin.domain.events import EVENTS
 from twilio_plugin.domain.twilio_errors import TWILIO_ERRORS
 
@@ -60,7 +60,7 @@ def test_every_error_is_in_the_tree_that_errors_shows() -> None:
 
 def test_every_input_field_is_in_the_readme() -> None:
     functions = section("### Functions")
-    for model in (SendMessage, ReadHistory, Say):
+    for model in (SendMessage, ReadHistory, MakeCall, DetectMachine, Say, ControlCall, ReadCalls):
         for name, field in model.model_fields.items():
             assert f"`{field.alias or name}`" in functions or f'"{name}"' in functions, name
 
