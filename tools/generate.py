@@ -36,7 +36,8 @@ Everything that happens on the phone comes out on the stack's EventBridge bus (o
 `twilio.plugin`. This page, `events/schemas` and `events/bus` are generated from
 `layers/twilio_plugin/twilio_plugin/domain/events.py`.
 
-* **At least once.** An event can come twice; `event_id` is the same both times. Pass it as `idempotency_key` when you answer.
+* **At least once.** An event can come twice; `event_id` is the same both times. Pass it as `idempotency_key` when you answer by
+  text; `say` takes none, so remember it when you answer by voice.
 * **In no order.** A status may be announced before `SMS_SENT`. `occurred_at` tells when things happened.
 * **Complete.** Every event carries what is needed to act on it. Fields without a value are left out.
 

@@ -1,1 +1,1 @@
-"""How it is done: DynamoDB, EventBridge, Secrets Manager and Twilio behind the services' ports."""
+"""How it is done: AWS's services, Twilio and the engines that hear and speak, behind the services' ports."""

@@ -162,7 +162,7 @@ class Say(_Input):
     interrupt: bool = False
     """Stop what is being said; otherwise it is said to its end first."""
     allow_barge_in: bool = True
-    """The person stops it by speaking."""
+    """The person stops it by speaking or with a key."""
 
 
 class Said(BaseModel):

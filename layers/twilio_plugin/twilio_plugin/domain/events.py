@@ -179,7 +179,7 @@ class CallReceived(Event):
     detail_type: ClassVar[str] = "CALL_RECEIVED"
 
     call_sid: str
-    """Twilio's id of the call, ``CA…``: take the call over with it."""
+    """Twilio's id of the call, ``CA…``: everything is done to the call with it."""
     from_: str
     """Who is calling; ``anonymous`` where they hide their number."""
     to: str

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Handler = Callable[[Any, Any], Any]
 
-# What a caller hears if no agent takes the call over in time.
+# What a caller hears if the agent says nothing in time, or if the call cannot be answered.
 SORRY = "Sorry, nobody can take your call right now. Goodbye."
 
 
