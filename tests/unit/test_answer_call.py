@@ -74,10 +74,14 @@ class Desk:
 def connected(leg: int, reopened: int) -> list[Verb]:
     """The stream of a leg, and what comes when it ends before the call."""
     parameter: Verb = ("Parameter", {"name": "token", "value": f"token of {sid(1)} {leg}"}, "")
-    stream: Verb = ("Stream", {"url": "wss://example.com/live", "statusCallback": f"{ROOT}/status"}, [parameter])
+    stream: Verb = (
+        "Stream",
+        {"url": "wss://example.com/live", "statusCallback": f"{ROOT}/status#rc=3&rp=5xx,ct,rt"},
+        [parameter],
+    )
     return [
         ("Connect", {}, [stream]),
-        ("Redirect", {"method": "POST"}, f"{ROOT}/voice?leg={leg + 1}&reopened={reopened + 1}"),
+        ("Redirect", {"method": "POST"}, f"{ROOT}/voice?leg={leg + 1}&reopened={reopened + 1}#rc=1&rp=5xx,ct&rt=5000"),
     ]
 
 

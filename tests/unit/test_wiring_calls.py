@@ -119,9 +119,9 @@ def test_a_caller_is_greeted_and_heard_while_what_hears_wakes_up(phone: Phone) -
     say, connect, redirect = verbs(document)
     assert say == ("Say", {}, "Hello.")
     token: Verb = ("Parameter", {"name": "token", "value": token_in(document)}, "")
-    stream: Verb = ("Stream", {"url": SOCKET, "statusCallback": f"{PUBLIC}/status"}, [token])
+    stream: Verb = ("Stream", {"url": SOCKET, "statusCallback": f"{PUBLIC}/status#rc=3&rp=5xx,ct,rt"}, [token])
     assert connect == ("Connect", {}, [stream])
-    assert redirect == ("Redirect", {"method": "POST"}, f"{PUBLIC}/voice?leg=1&reopened=1")
+    assert redirect == ("Redirect", {"method": "POST"}, f"{PUBLIC}/voice?leg=1&reopened=1#rc=1&rp=5xx,ct&rt=5000")
     assert types(phone) == ["CALL_RECEIVED"]
     warm = {"warm": True}
     assert phone.stack.invoked() == [

@@ -10,12 +10,10 @@ from urllib.parse import urlencode
 # Here and not at the first call: the package loads it late, and a caller would wait for its modules.
 from twilio.rest.api.v2010.account import call as _call  # noqa: F401
 
-from twilio_plugin.adapters.twilio_rest import RETRY_CALLBACK, TwilioRest
+from twilio_plugin.adapters.twilio_rest import TwilioRest
 from twilio_plugin.domain.address import Address, masked
 from twilio_plugin.domain.call import HIDDEN_CALLER, CallRequest, CallUpdate
-
-# A person waits for the document: one more try, soon.
-RETRY_VOICE = "#rc=1&rp=5xx,ct&rt=5000"
+from twilio_plugin.domain.webhook_retries import RETRY_CALLBACK, RETRY_DOCUMENT
 
 
 class TwilioCalls:
@@ -58,7 +56,7 @@ class TwilioCalls:
         if request.url:
             return {"url": request.url}
         return {
-            "url": f"{self._webhook_url}/voice?{query}{RETRY_VOICE}",
+            "url": f"{self._webhook_url}/voice?{query}{RETRY_DOCUMENT}",
             "fallback_url": f"{self._webhook_url}/voice/fallback",
         }
 

@@ -10,9 +10,10 @@ from urllib.parse import urlencode
 # Here and not at the first send: the package loads it late, and a caller would wait for its ninety modules.
 from twilio.rest.api.v2010.account import message as _message  # noqa: F401
 
-from twilio_plugin.adapters.twilio_rest import RETRY_CALLBACK, TwilioRest
+from twilio_plugin.adapters.twilio_rest import TwilioRest
 from twilio_plugin.domain.address import masked
 from twilio_plugin.domain.outbound import Part, Receipt, TwilioMessage
+from twilio_plugin.domain.webhook_retries import RETRY_CALLBACK
 
 
 class TwilioMessages:

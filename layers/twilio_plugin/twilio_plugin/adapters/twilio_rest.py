@@ -25,8 +25,6 @@ from twilio_plugin.errors import SendOutcomeUnknown, StorageUnavailable, TwilioR
 TWILIO_API = "https://api.twilio.com"
 TIMEOUT_SECONDS = 10.0
 IDLE_SECONDS = 30.0
-# Status callbacks are retried by Twilio on 5xx and time-outs: a connection override, which only Twilio's side reads.
-RETRY_CALLBACK = "#rc=3&rp=5xx,ct,rt"
 _TRIES = 4
 _NOT_FOUND = 404
 _TOO_MANY_REQUESTS = 429

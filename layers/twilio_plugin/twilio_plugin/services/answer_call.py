@@ -13,6 +13,7 @@ from twilio_plugin.domain.call import CallUpdate
 from twilio_plugin.domain.events import CallReceived, event_id
 from twilio_plugin.domain.stream import MAX_REOPENINGS
 from twilio_plugin.domain.timestamp import iso
+from twilio_plugin.domain.webhook_retries import RETRY_CALLBACK, RETRY_DOCUMENT
 from twilio_plugin.errors import PluginError
 from twilio_plugin.services.ports import Calls, Clock, Streams
 from twilio_plugin.services.track_call import track_call
@@ -85,7 +86,7 @@ def apology(words: str) -> str:
 
 def leg_url(webhook_url: str, leg: int, *, reopened: int) -> str:
     """Where a call goes on with its next stream. `reopened` counts the times that it did so on its own."""
-    return f"{webhook_url}/voice?{urlencode({'leg': leg, 'reopened': reopened})}"
+    return f"{webhook_url}/voice?{urlencode({'leg': leg, 'reopened': reopened})}{RETRY_DOCUMENT}"
 
 
 def _go_on(call_sid: str, leg: int | None, reopened: int | None, by: Answering) -> str:
@@ -110,7 +111,7 @@ def _stream(call_sid: str, leg: int, reopened: int, by: Answering) -> tuple[twim
         twiml.connect_stream(
             by.websocket_url,
             parameters={"token": by.token(call_sid, leg)},
-            status_callback=f"{by.webhook_url}/status",
+            status_callback=f"{by.webhook_url}/status{RETRY_CALLBACK}",
         ),
         twiml.redirect(leg_url(by.webhook_url, leg + 1, reopened=reopened + 1)),
     )

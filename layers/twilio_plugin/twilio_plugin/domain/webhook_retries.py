@@ -1,0 +1,9 @@
+"""Connection overrides: fragments of our webhooks' URLs, which only Twilio's side reads. By default it repeats next to nothing.
+
+Source: Twilio, "Webhooks: connection overrides".
+"""
+
+# Nobody waits for a status callback.
+RETRY_CALLBACK = "#rc=3&rp=5xx,ct,rt"
+# A person waits for the document: one more try, soon.
+RETRY_DOCUMENT = "#rc=1&rp=5xx,ct&rt=5000"
