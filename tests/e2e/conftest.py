@@ -123,8 +123,10 @@ def phone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phone]:
 
 
 @pytest.fixture(autouse=True)
-def no_faults(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A fault left over from one test is not the next one's."""
+def nothing_left_over(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Neither a fault nor a call of one test is the next one's."""
     yield
     if "phone" in request.fixturenames:
-        request.getfixturevalue("phone").twilio.faults.clear()
+        phone: Phone = request.getfixturevalue("phone")
+        phone.twilio.faults.clear()
+        phone.hang_up_all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -83,7 +84,8 @@ def test_the_same_voice_webhook_ten_times_at_once_is_one_call(phone: Phone) -> N
     with ThreadPoolExecutor(10) as ten:
         answers = list(ten.map(lambda _: phone.post("voice", form), range(10)))
 
-    assert len({answer.body for answer in answers}) == 1
+    # Each with a token of its own second.
+    assert len({re.sub(r"value=\"[^\"]*\"", "", answer.body) for answer in answers}) == 1
     phone.bus.wait_for(is_event("CALL_RECEIVED", call_sid=sid))
     phone.bus.listen(seconds=2)
     assert len(phone.bus.of("CALL_RECEIVED", call_sid=sid)) == 1
@@ -172,7 +174,7 @@ def test_status_callbacks_of_a_call_in_any_order_end_in_the_truth(phone: Phone) 
 @pytest.mark.parametrize(
     ("function", "payload", "error_type", "says"),
     [
-        ("make-call", {"to": "+15555551234"}, "InvalidRequest", "exactly one of `say`, `twiml` and `url`"),
+        ("make-call", {"to": "+15555551234", "say": "x", "url": "https://example.com"}, "InvalidRequest", "one of `say`"),
         ("make-call", {"to": "12", "say": "x"}, "InvalidPhoneNumber", "E.164"),
         ("make-call", {"to": "+15005550001", "say": "x"}, "TwilioRejected", "Twilio refused the call"),
         ("control-call", {"call_sid": "CA" + "0" * 32, "action": "end"}, "TwilioRejected", "20404"),
@@ -200,6 +202,6 @@ def test_a_person_is_transferred_and_keys_are_pressed(phone: Phone) -> None:
     control(phone, call_sid=caller.sid, action="transfer", to=colleague)
 
     assert phone.twilio.wait_for_call(colleague, timeout=30)
-    assert f'<Dial callerId="{phone.ours}">{colleague}</Dial>' in caller.twiml[-1]
+    assert f'<Dial callerId="{phone.ours}"><Number>{colleague}</Number></Dial>' in caller.twiml[-1]
     assert any('digits="1w2#"' in document for document in caller.twiml)
     caller.hang_up()

@@ -8,6 +8,7 @@ import json
 import logging
 import secrets
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from local.engine import CREDENTIALS, ROOT
 from tests.e2e.conftest import Phone
 from tools import samples
+from twilio_plugin.domain.timestamp import iso
 from twilio_plugin.errors import PluginError
 from twilio_plugin.runtime.observability import logger
 from twilio_plugin.runtime.wiring import parts
@@ -33,6 +35,10 @@ class Context:
 
     def __init__(self) -> None:
         self.aws_request_id = secrets.token_hex(8)
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Half a minute, always."""
+        return 30_000
 
 
 @pytest.fixture
@@ -103,7 +109,7 @@ def keep_the_call(phone: Phone, call_sid: str) -> None:
         "conversation_id": f"phone|{samples.OURS}|{samples.THEIRS}",
         "to": samples.THEIRS,
     }
-    item |= {"from_": samples.OURS, "direction": "outbound", "status": "in-progress", "started_at": "2026-11-22T08:00:00.000Z"}
+    item |= {"from_": samples.OURS, "direction": "outbound", "status": "in-progress", "started_at": iso(datetime.now(UTC))}
     item |= {"account_sid": samples.ACCOUNT, "on_machine": "continue"}
     phone.dynamodb.put_item(TableName=phone.calls, Item={name: {"S": value} for name, value in item.items()})
 

@@ -24,12 +24,6 @@ from tests.e2e.test_voice import event, events, on_the_phone
 FUNCTION = "twilio-plugin-call-session"
 
 
-@pytest.fixture(autouse=True)
-def nobody_stays_on_the_phone(phone: Phone) -> Iterator[None]:
-    yield
-    phone.hang_up_all()
-
-
 @pytest.fixture
 def short_sessions(phone: Phone) -> Iterator[None]:
     """Sessions of twelve seconds instead of fifteen minutes."""

@@ -29,7 +29,7 @@ def test_a_second_stack_beside_the_first_does_not_collide(phone: Phone) -> None:
     outputs = phone.stack.deploy(name, TwilioPhoneNumber="+15555550122")
 
     first = phone.stack.outputs
-    assert not {value for key, value in outputs.items() if key != "WebhookUrl"} & set(first.values())
+    assert not {value for key, value in outputs.items() if key not in ("WebhookUrl", "WebSocketUrl")} & set(first.values())
     person = phone.person()
     phone.post("sms", phone.fields(From=person, Body="to the first"))
     second = phone.stack.invoke("conversation-history", {"phone_number": person, "our_number": phone.ours}, name)

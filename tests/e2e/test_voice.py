@@ -6,7 +6,6 @@ import base64
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,12 +17,6 @@ from local.twilio.voice.handset import PhoneCall
 from local.twilio.voice.phones import Answers
 from tests.e2e.conftest import Phone
 from tests.e2e.hearing import understood, words
-
-
-@pytest.fixture(autouse=True)
-def nobody_stays_on_the_phone(phone: Phone) -> Iterator[None]:
-    yield
-    phone.hang_up_all()
 
 
 def on_the_phone(phone: Phone) -> PhoneCall:
