@@ -40,7 +40,7 @@ format: dev ## Format the code and fix what can be fixed.
 generate: stack ## Write what follows from the code: schemas, samples, docs/events.md, the layer's requirements.
 	$(PYTHON) -m tools.generate
 
-bench: stack ## Measure imports, memory, CPU, DynamoDB requests, throughput and layers.
+bench: stack ## Measure imports, memory, CPU, DynamoDB requests, throughput, layers and calls.
 	@$(PYTHON) -m tests.bench
 
 deploy: stack ## Build and deploy to your AWS account, guided.

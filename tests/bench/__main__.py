@@ -15,21 +15,24 @@ from datetime import UTC, datetime
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.engine import ROOT
-from tests.bench import cpu, database, imports, layers, memory, texts
+from tests.bench import calls, cpu, database, imports, layers, memory, minute, texts, voice
 from tests.bench.report import Table, as_json, as_text
 from tests.bench.workbench import Workbench
 from twilio_plugin.errors import PluginError
 
 REPORT = ROOT / ".local" / "bench.json"
 
-# In this order, whatever the command line's: `texts` needs the relay, and what comes after stops it.
+# In this order, whatever the command line's: `texts` and `calls` need the relay, and what comes after stops it.
 MEASUREMENTS: dict[str, Callable[[Workbench], list[Table]]] = {
     "layers": layers.measure,
     "imports": imports.measure,
     "texts": texts.measure,
+    "calls": calls.measure,
     "memory": memory.measure,
     "cpu": cpu.measure,
     "database": database.measure,
+    "voice": voice.measure,
+    "minute": minute.measure,
 }
 
 

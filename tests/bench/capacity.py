@@ -16,6 +16,10 @@ Item = Mapping[str, Any]
 
 WRITE_UNIT, READ_UNIT = 1024, 4096  # bytes
 USD_PER_MILLION_WRITES, USD_PER_MILLION_READS = 0.625, 0.125
+# The price pages of API Gateway (WebSocket, the first billion), AWS Lambda (arm64) and Amazon EventBridge (custom events).
+USD_PER_MILLION_MESSAGES, USD_PER_MILLION_CONNECTION_MINUTES = 1.00, 0.25
+USD_PER_MILLION_INVOCATIONS, USD_PER_MILLION_GB_SECONDS = 0.20, 13.3334
+USD_PER_MILLION_EVENTS = 1.00
 _CONTAINER = 3  # bytes of a list or a map, beside a byte for each member
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 
 from local.engine import CREDENTIALS
-from tests.bench.layout import FUNCTIONS, WEBHOOKS, Layout
+from tests.bench.layout import FUNCTIONS, STREAMS, WEBHOOKS, Layout
 from tests.bench.report import Row, Table, Target
 from tests.bench.workbench import Workbench
 
@@ -17,19 +17,31 @@ TARGET_RATIO = 1.6  # of a webhook, against boto3 and one client
 ENVIRONMENT = {
     **CREDENTIALS,
     "AWS_LAMBDA_FUNCTION_NAME": "bench",
+    "CALL_SESSION_FUNCTION": "call-session",
     "CALLS_TABLE": "calls",
     "CONVERSATIONS_TABLE": "conversations",
+    "ENDPOINTING_MILLISECONDS": "700",
     "EVENT_BUS_NAME": "bus",
     "GREETING": "Hello.",
+    "LANGUAGE": "en-US",
+    "MEDIA_FRAMES_TABLE": "frames",
+    "MEDIA_STREAM_FUNCTION": "media-stream",
     "OUTBOX_TABLE": "outbox",
+    "PARTIAL_TRANSCRIPTS": "false",
     "PHONE_DEFAULT_REGION": "US",
     "REPLY_TIMEOUT": "30",
     "RETENTION_DAYS": "365",
+    "STREAM_AUTHORIZER_FUNCTION": "stream-authorizer",
+    "SYNTHESIZER": "twilio_plugin.adapters.polly:PollySynthesizer",
+    "TRANSCRIBER": "twilio_plugin.adapters.transcribe:TranscribeStreaming",
     "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
     "TWILIO_API_BASE_URL": "https://api.twilio.com",
     "TWILIO_PHONE_NUMBER": "+15555550100",
     "TWILIO_SECRET": "secret",
     "TWILIO_WEBHOOK_URL": "https://example.com/webhooks/twilio",
+    "TWILIO_WEBSOCKET_URL": "wss://example.com/live",
+    "VOICE": "Joanna",
+    "WEBSOCKET_MANAGEMENT_URL": "https://example.com/live",
 }
 
 _BARE, _BOTO3 = "bare interpreter", "boto3 and one client"
@@ -69,7 +81,7 @@ def _candidates(layout: Layout) -> dict[str, str]:
     return {
         _BARE: program([str(layout.runtime)], "pass"),
         _BOTO3: program([str(layout.runtime)], "import boto3; boto3.client('dynamodb')"),
-        **{function: program(layout.path(function), "from app import lambda_handler") for function in FUNCTIONS},
+        **{function: program(layout.path(function), "from app import lambda_handler") for function in (*FUNCTIONS, *STREAMS)},
     }
 
 

@@ -17,8 +17,9 @@ from local.engine import ROOT
 WEBHOOKS = ("sms_webhook", "status_webhook", "voice_webhook")
 TEXTS = ("send_sms", "send_mms", "conversation_history")
 CALLS = ("make_call", "control_call", "call_state")
+STREAMS = ("stream_authorizer", "frame_ingest", "media_stream", "call_session", "say")
 FUNCTIONS = (*WEBHOOKS, *TEXTS, *CALLS, "event_relay", "reconcile")
-LAYERS = {"dependencies": "DependenciesLayer", "twilio_plugin": "PluginLayer"}
+LAYERS = {"dependencies": "DependenciesLayer", "twilio_plugin": "PluginLayer", "speech": "SpeechLayer"}
 # What Lambda's Python runtime brings: boto3 with all it needs.
 RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")
 
@@ -33,11 +34,13 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """``/opt`` with both layers, ``/var/runtime`` with boto3; a search path has them behind the function, as in Lambda."""
+    """``/opt`` with the layers, ``/var/runtime`` with boto3; a search path has them behind the function, as in Lambda."""
 
     built: Path
     """Where SAM put its build: one folder a layer."""
     opt: Path
+    speech: Path
+    """What call_session has in its ``/opt`` besides."""
     runtime: Path
     python: str
     """The interpreter that the layers' bytecode is for."""
@@ -45,21 +48,23 @@ class Layout:
     @classmethod
     def of(cls, built: Path, folder: Path) -> Layout:
         """Lay out below `folder`. The layers are linked, not copied: another build may replace them while we measure."""
-        opt, runtime = folder / "opt", folder / "runtime"
-        for stale in (opt, runtime):
+        opt, speech, runtime = folder / "opt", folder / "speech", folder / "runtime"
+        for stale in (opt, speech, runtime):
             shutil.rmtree(stale, ignore_errors=True)
-        for layer in LAYERS.values():
-            shutil.copytree(built / layer / "python", opt, copy_function=os.link, dirs_exist_ok=True)
+        for name, layer in LAYERS.items():
+            into = speech if name == "speech" else opt
+            shutil.copytree(built / layer / "python", into, copy_function=os.link, dirs_exist_ok=True)
         runtime.mkdir(parents=True)
         for name in RUNTIME:
             source = _installed(name)
             (runtime / source.name).symlink_to(source)
         tools = json.loads((ROOT / ".local" / "tools.json").read_text())
-        return cls(built, opt, runtime, tools["python"])
+        return cls(built, opt, speech, runtime, tools["python"])
 
     def path(self, function: str) -> list[str]:
         """What stands before the standard library on a function's search path."""
-        return [str(ROOT / "functions" / function), str(self.opt), str(self.runtime)]
+        speech = [str(self.speech)] if function == "call_session" else []
+        return [str(ROOT / "functions" / function), str(self.opt), *speech, str(self.runtime)]
 
     def run(self, arguments: Sequence[str], environment: Mapping[str, str], *, given: str = "") -> Finished:
         """Run a fresh interpreter to its end: no site-packages, no variables but these, no bytecode written.

@@ -60,9 +60,12 @@ class Meter:
 
     @contextmanager
     def counting(self) -> Iterator[Usage]:
-        """What happens within."""
-        self._usage = usage = Usage()
-        yield usage
+        """What happens within, but for what is counted within that."""
+        outer, self._usage = self._usage, Usage()
+        try:
+            yield self._usage
+        finally:
+            self._usage = outer
 
     def _before(self, params: Mapping[str, Any], model: Any, **_: Any) -> None:
         name = model.name

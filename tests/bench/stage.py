@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
+import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from local.engine import CREDENTIALS
+from local.engine import CREDENTIALS, ROOT
 from local.stack import STACK_NAME, LocalStack
 from local.twilio.standin import TwilioStandIn
 from tests.bench.layout import Layout
 from tests.bench.payloads import Payload, Twilio
+from twilio_plugin.adapters.dynamodb import plain, typed
+from twilio_plugin.adapters.streams import stream_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -37,7 +41,7 @@ class Stage:
             # Accepts what it is given and delivers nothing: no callbacks come in while something else is measured.
             quiet = TwilioStandIn(account.account_sid, account.auth_token, [account.phone_number], delivery_seconds=3600)
             self._twilio_url = opening.enter_context(quiet).url
-            self._stack.deploy()
+            self._stack.deploy(Transcriber="engines:Timed", EngineLayerArn=self._engines())
             self.client: Callable[..., Any] = self._stack.engine.client
             self.database: DynamoDBClient = self.client("dynamodb")
             self.twilio = Twilio(account, self._stack.webhook_url)
@@ -55,6 +59,27 @@ class Stage:
     def our_number(self) -> str:
         """The stack's number."""
         return self._stack.account.phone_number
+
+    @property
+    def account_sid(self) -> str:
+        """Of the account."""
+        return self._stack.account.account_sid
+
+    @property
+    def auth_token(self) -> str:
+        """What its webhooks are signed with."""
+        return self._stack.account.auth_token
+
+    @property
+    def phone(self) -> TwilioStandIn:
+        """Where people call us from, and hear us."""
+        if self._stack.twilio is None:
+            raise RuntimeError("There is no stand-in for Twilio.")
+        return self._stack.twilio
+
+    def invoke(self, function: str, payload: Payload) -> Any:
+        """Invoke a deployed function; raises InvocationFailed as it does."""
+        return self._stack.invoke(function, payload)
 
     def person(self) -> str:
         """A phone number that was not used before."""
@@ -86,6 +111,18 @@ class Stage:
             raise RuntimeError(f"{function} answered {refused}")
         return done
 
+    def find_stream(self, call_sid: str) -> dict[str, Any] | None:
+        """The first stream of a call, as the table has it now."""
+        key = typed(stream_key(call_sid, 0))
+        found = self.database.get_item(TableName=self.output("CallsTableName"), Key=key, ConsistentRead=True).get("Item")
+        return plain(found) if found else None
+
+    def stream(self, call_sid: str) -> dict[str, Any]:
+        """The same; raises RuntimeError where there is none."""
+        if (found := self.find_stream(call_sid)) is None:
+            raise RuntimeError(f"{call_sid} has no stream.")
+        return found
+
     def stop_relay(self) -> None:
         """Events stay in the outbox from now on, and the engine has nothing else to do while a function is measured."""
         mappings = self.client("lambda")
@@ -105,6 +142,22 @@ class Stage:
     def put(self, table: str, items: Sequence[Mapping[str, Any]]) -> None:
         """Write items, as DynamoDB writes them."""
         self._write(table, [{"PutRequest": {"Item": item}} for item in items])
+
+    def forget(self, table: str, keys: Sequence[Mapping[str, Any]]) -> None:
+        """Delete items by their keys, as DynamoDB writes them."""
+        self._write(table, [{"DeleteRequest": {"Key": key}} for key in keys])
+
+    def _engines(self) -> str:
+        """The local stack's engines in a layer, and the one among ours that says how long it took."""
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as layer:
+            for path in sorted((ROOT / "local" / "speech" / "local_speech").glob("*.py")):
+                layer.write(path, f"python/local_speech/{path.name}")
+            layer.write(Path(__file__).with_name("engines.py"), "python/engines.py")
+        published = self._stack.engine.client("lambda").publish_layer_version(
+            LayerName="bench-engines", Content={"ZipFile": archive.getvalue()}
+        )
+        return str(published["LayerVersionArn"])
 
     def _write(self, table: str, requests: Sequence[Any]) -> None:
         for at in range(0, len(requests), BATCH):
