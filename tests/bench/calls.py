@@ -14,11 +14,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from local.callers import STORY, caller
 from local.stack import InvocationFailed
 from local.twilio.voice.handset import CallEnded, PhoneCall
 from local.twilio.voice.media.record import StreamRecord
 from local_speech.flite import speak
-from tests.audio import STORY, caller
 from tests.bench.report import Row, Table, Target
 from tests.bench.stage import Stage
 from tests.bench.workbench import Workbench

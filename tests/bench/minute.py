@@ -24,7 +24,7 @@ from unittest.mock import patch
 import boto3
 from twilio.request_validator import RequestValidator
 
-from tests.audio import caller
+from local.callers import caller
 from tests.bench import capacity
 from tests.bench.layout import STREAMS
 from tests.bench.meter import Meter, Usage

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.audio import caller
+from local.callers import caller
 from tests.bench.stage import Stage
 from twilio_plugin.adapters.dynamodb import DynamoDB, typed
 from twilio_plugin.adapters.media_frames import MediaFrames, row
