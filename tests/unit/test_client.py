@@ -151,9 +151,29 @@ SENDS: list[Case] = [
     ),
     (
         "send_mms",
-        {"to": "+15555550142", "media_url": ["https://example.com/a.png"], "from_": "+15555550100", "idempotency_key": "k"},
+        {
+            "to": "+15555550142",
+            "media_url": ["https://example.com/a.png"],
+            "body": "Look",
+            "from_": "+15555550100",
+            "messaging_service_sid": "MG" + "a" * 32,
+            "chunk_limit": 160,
+            "strip_markdown": True,
+            "smart_encoded": True,
+            "idempotency_key": "k",
+        },
         "send-mms",
-        {"to": "+15555550142", "media_url": ["https://example.com/a.png"], "from": "+15555550100", "idempotency_key": "k"},
+        {
+            "to": "+15555550142",
+            "media_url": ["https://example.com/a.png"],
+            "body": "Look",
+            "from": "+15555550100",
+            "messaging_service_sid": "MG" + "a" * 32,
+            "chunk_limit": 160,
+            "strip_markdown": True,
+            "smart_encoded": True,
+            "idempotency_key": "k",
+        },
         SENT,
         actions.SendMms,
     ),
@@ -178,6 +198,22 @@ SENDS: list[Case] = [
             "time_limit": 60,
             "idempotency_key": "k",
         },
+        MADE,
+        actions.MakeCall,
+    ),
+    (
+        "make_call",
+        {"to": "+15555550142", "twiml": "<Response/>", "idempotency_key": "k"},
+        "make-call",
+        {"to": "+15555550142", "twiml": "<Response/>", "idempotency_key": "k"},
+        MADE,
+        actions.MakeCall,
+    ),
+    (
+        "make_call",
+        {"to": "+15555550142", "url": "https://example.com/twiml", "idempotency_key": "k"},
+        "make-call",
+        {"to": "+15555550142", "url": "https://example.com/twiml", "idempotency_key": "k"},
         MADE,
         actions.MakeCall,
     ),
@@ -246,6 +282,9 @@ CONTROLS: list[Case] = [
         actions.ControlCall,
     ),
 ]
+for _field, _value in (("twiml", "<Response/>"), ("url", "https://example.com/twiml")):
+    _asked = {"call_sid": CALL, _field: _value}
+    CONTROLS.append(("update_call", _asked, "control-call", {**_asked, "action": "update"}, CONTROLLED, actions.ControlCall))
 CASES = [*SENDS, *READS, *CONTROLS]
 
 
@@ -263,6 +302,15 @@ def test_a_method_sends_what_its_function_takes_and_gives_what_it_answers(
     assert result.model_dump(mode="json", by_alias=True, exclude_none=True) == {
         name: value for name, value in answer.items() if value is not None
     }
+
+
+def test_every_argument_of_every_method_is_in_a_case() -> None:
+    methods = {name for name in vars(TwilioPlugin) if not name.startswith("_")} - {"from_stack_outputs"}
+
+    assert {case[0] for case in CASES} == methods
+    for method in methods:
+        arguments = inspect.signature(getattr(TwilioPlugin, method)).parameters.keys() - {"self"}
+        assert {name for case in CASES if case[0] == method for name in case[1]} == arguments
 
 
 def test_every_field_of_every_input_model_is_an_argument_of_a_method() -> None:
@@ -484,7 +532,7 @@ def test_twilios_code_and_status_come_back_out_of_the_sentence(
     assert (failure.twilio_code, failure.status, str(failure)) == (code, status, message)
 
 
-@pytest.mark.parametrize("name", ["KeyError", "Tomorrow", "Runtime.ImportModuleError", "Annotations", "annotations", ""])
+@pytest.mark.parametrize("name", ["KeyError", "Tomorrow", "Runtime.ImportModuleError", "__name__", ""])
 def test_a_type_that_is_not_ours_is_named(phone: TwilioPlugin, server: Server, name: str) -> None:
     failure = failing(phone, server, function_error(errorType=name, errorMessage="'body'"))
 
