@@ -1,7 +1,7 @@
 """Write what follows from the code: ``python -m tools.generate``, or with ``--check`` only say what is out of date.
 
-`events/schemas` and `docs/events.md` come from `domain/events`, the samples from `tools.samples`, and the layers' requirements
-from ``uv.lock``.
+`events/schemas` and `docs/events.md` come from `domain/events`, the samples from `tools.samples`, the rules on events from
+`tools.rules`, and the layers' requirements from ``uv.lock``.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from tools import samples
+from tools.rules import RULES
 from twilio_plugin.domain.events import EVENTS, SOURCE, Event
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,15 +42,8 @@ Everything that happens on the phone comes out on the stack's EventBridge bus (o
 * **In no order.** A status may be announced before `SMS_SENT`. `occurred_at` tells when things happened.
 * **Complete.** Every event carries what is needed to act on it. Fields without a value are left out.
 
-A rule that wakes an agent for every ordinary text:
-
-```yaml
-EventBusName: twilio-plugin
-EventPattern:
-  source: [twilio.plugin]
-  detail-type: [SMS_RECEIVED]
-  detail: { opt_out_type: [{ exists: false }] } # STOP, START and HELP are answered by Twilio
-```
+Below every event is the pattern of a rule on it. In a SAM template it goes under `Pattern` of an `EventBridgeRule`, beside
+`EventBusName`; without `detail` it fits every event of that kind.
 """
 
 
@@ -155,7 +149,15 @@ def _section(event: Event) -> str:
         for name, shape in described["properties"].items()
     ]
     table = "\n".join(["| field | type | always | |", "|---|---|---|---|", *rows])
-    return f"## {kind.detail_type}\n\n{summary(kind)}\n\n{table}\n\n```json\n{_json(event.detail())}```\n"
+    parts = (f"## {kind.detail_type}", summary(kind), table, f"```json\n{_json(event.detail())}```", _rule(kind))
+    return "\n\n".join(parts) + "\n"
+
+
+def _rule(kind: type[Event]) -> str:
+    (rule,) = (one for one in RULES if one.kind is kind)
+    # A line for each part; JSON in a line is YAML as well.
+    lines = [f"{name}: {json.dumps(value)}" for name, value in rule.pattern.items()]
+    return "\n".join([f"{rule.purpose}:", "", "```yaml", *lines, "```"])
 
 
 def _cell(text: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.template.conftest import ROOT
 from twilio_plugin import errors
+from twilio_plugin.client import TwilioPlugin
 from twilio_plugin.domain.actions import ControlCall, DetectMachine, MakeCall, ReadCalls, ReadHistory, Say, SendMessage
 from twilio_plugin.domain.events import EVENTS
 from twilio_plugin.domain.twilio_errors import TWILIO_ERRORS
@@ -16,6 +17,7 @@ README = (ROOT / "README.md").read_text()
 
 
 ONLY_TWILIO_MEETS = (errors.WebhookRefused, errors.StreamRefused, errors.UnreadableMessage)
+ONLY_THE_CLIENT_RAISES = errors.InvocationFailed
 
 
 def section(title: str) -> str:
@@ -48,8 +50,16 @@ def test_every_error_a_caller_can_get_is_in_the_readme() -> None:
         for name, one in inspect.getmembers(errors, inspect.isclass)
         if issubclass(one, errors.PluginError) and not issubclass(one, ONLY_TWILIO_MEETS) and one is not errors.PluginError
     }
+    by_the_client = {name for name in raised if issubclass(getattr(errors, name), ONLY_THE_CLIENT_RAISES)}
 
-    assert set(re.findall(r"^\| `(\w+)` \|", section("### Errors"), re.MULTILINE)) == raised
+    assert set(re.findall(r"^\| `(\w+)` \|", section("### Errors"), re.MULTILINE)) == raised - by_the_client
+    assert set(re.findall(r"^\| `(\w+)` \|", section("### From Python"), re.MULTILINE)) == by_the_client
+
+
+def test_every_method_of_the_client_is_in_the_readme() -> None:
+    methods = {name for name in vars(TwilioPlugin) if not name.startswith("_")}
+
+    assert methods == {name for name in methods if f"`{name}`" in section("### From Python") or f".{name}(" in README}
 
 
 def test_every_error_is_in_the_tree_that_errors_shows() -> None:

@@ -26,7 +26,9 @@ MAY_IMPORT = {
     "adapters": ("adapters", "services.ports", "domain", "errors"),
     "runtime": ("runtime", "services", "domain", "errors"),
     "runtime.wiring": ("adapters", "runtime", "services", "domain", "errors"),
-    "client": ("domain", "errors"),
+    "client": ("invoker", "domain", "errors"),
+    "invoker": ("lambda_errors", "errors"),
+    "lambda_errors": ("domain", "errors"),
 }
 # Of packages that are not in the standard library. None: whatever the part needs.
 MAY_USE: dict[str, set[str] | None] = {
@@ -36,7 +38,9 @@ MAY_USE: dict[str, set[str] | None] = {
     "adapters": None,
     "runtime": {"aws_lambda_powertools", "pydantic"},
     "runtime.wiring": {"boto3", "botocore"},
-    "client": {"boto3", "botocore", "pydantic"},
+    "client": {"pydantic"},
+    "invoker": {"boto3", "botocore"},
+    "lambda_errors": {"botocore"},
 }
 # What would make a part depend on the world around it.
 IMPURE = {

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from twilio_plugin.domain.twilio_errors import TWILIO_ERRORS, explain
+from twilio_plugin.domain.twilio_errors import TWILIO_ERRORS, explain, read_rejection, rejection
 
 
 @pytest.mark.parametrize("code", TWILIO_ERRORS)
@@ -38,3 +38,21 @@ def test_a_failure_without_a_code_points_to_the_console() -> None:
 def test_the_remedy_says_what_to_do(code: int, error_class: str, remedy: str) -> None:
     assert explain(code).error_class == error_class
     assert remedy in explain(code).remedy
+
+
+@pytest.mark.parametrize("code", [*TWILIO_ERRORS, 12345, None])
+@pytest.mark.parametrize("before", ["", "Part 2 of 3 (1 sent): "])
+def test_a_refusals_sentence_holds_all_of_it(code: int | None, before: str) -> None:
+    refused = rejection("the text to ***0123", code=code, status=403)
+
+    read = read_rejection(f"{before}{refused}")
+
+    assert (refused.twilio_code, refused.status) == (code, 403)
+    assert (read.twilio_code, read.status) == (code, 403)
+    assert str(read) == f"{before}Twilio refused the text to ***0123 (HTTP 403): {explain(code)}"
+
+
+def test_another_sentence_is_a_refusal_of_which_nothing_more_is_known() -> None:
+    read = read_rejection("Twilio refused the text to ***0123: 21211: No.")
+
+    assert (read.twilio_code, read.status) == (None, None)

@@ -22,6 +22,7 @@ from twilio_plugin.adapters.twilio_messages import TwilioMessages
 from twilio_plugin.adapters.twilio_rest import IDLE_SECONDS, TwilioRest
 from twilio_plugin.domain.address import Address
 from twilio_plugin.domain.outbound import Part, Receipt
+from twilio_plugin.domain.twilio_errors import read_rejection
 from twilio_plugin.errors import PluginError, SendOutcomeUnknown, StorageUnavailable, TwilioRejected, TwilioUnavailable
 
 PART = Part(
@@ -166,6 +167,8 @@ def test_a_refusal_is_final_and_explained_without_the_number(twilio: Server, cal
         caller.texting.send(PART)
 
     assert (error.value.twilio_code, error.value.status) == (code, status)
+    read = read_rejection(str(error.value))
+    assert (read.twilio_code, read.status) == (code, status), "the sentence is all that a client of the function gets"
     assert "+1415" not in str(error.value)
     assert "***0123" in str(error.value)
     assert len(twilio.asked) == 1

@@ -19,6 +19,9 @@
     ├── SpeechUnavailable        the engine that speaks or the one that hears refused or could not be reached
     ├── StorageUnavailable       DynamoDB, EventBridge or Secrets Manager refused or could not be reached
     ├── Misconfigured            a parameter, an environment variable or a secret is missing or wrong
+    ├── InvocationFailed         from the client: the function broke, or is not what it should be; carries Lambda's error type
+    │   ├── FunctionUnavailable  it could not be reached, or broke off what may be repeated
+    │   └── FunctionOutcomeUnknown  it broke off, or its answer was lost, and what was asked may have been done
     ├── StreamRefused            a media stream that is not the one we asked for; its audio is never read
     ├── UnreadableMessage        a WebSocket message that is none of Media Streams
     └── WebhookRefused           an HTTP request that is not a webhook of ours; carries the HTTP status
@@ -37,6 +40,8 @@ class PluginError(Exception):
     """The root. ``retryable`` is True where repeating the same call can help and can do no harm."""
 
     retryable: bool = False
+    idempotency_key: str | None = None
+    """The client's: what it sent went out under this key. The same call with the same key sends nothing twice."""
 
 
 class InvalidRequest(PluginError):
@@ -70,9 +75,12 @@ class RecipientOptedOut(PluginError):
 
 
 class TwilioRejected(PluginError):
-    """Twilio refused the request for good. ``twilio_code`` is None where Twilio gave none; ``status`` is the HTTP status."""
+    """Twilio refused the request for good. ``twilio_code`` is None where Twilio gave none; ``status`` is the HTTP status.
 
-    def __init__(self, message: str, *, twilio_code: int | None, status: int) -> None:
+    Both are in the message as well, which is all that leaves a Lambda function: see `domain.twilio_errors`.
+    """
+
+    def __init__(self, message: str, *, twilio_code: int | None, status: int | None) -> None:
         super().__init__(message)
         self.twilio_code = twilio_code
         self.status = status
@@ -126,6 +134,24 @@ class StorageUnavailable(PluginError):
 
 class Misconfigured(PluginError):
     """A parameter, an environment variable or a secret is missing or wrong; the message names it."""
+
+
+class InvocationFailed(PluginError):
+    """A function did not answer as it should. ``error_type`` is what Lambda says was raised, empty where nothing was."""
+
+    def __init__(self, message: str, *, error_type: str = "") -> None:
+        super().__init__(message)
+        self.error_type = error_type
+
+
+class FunctionUnavailable(InvocationFailed):
+    """A function was throttled or out of reach; or it broke off, and a repetition does no harm."""
+
+    retryable = True
+
+
+class FunctionOutcomeUnknown(InvocationFailed):
+    """A function broke off or its answer was lost: what it was asked may have been done, and once more would be twice."""
 
 
 class WebhookRefused(PluginError):

@@ -19,8 +19,8 @@ from twilio.rest import Client
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
 from twilio_plugin.adapters.secrets import Credentials
-from twilio_plugin.domain.twilio_errors import explain
-from twilio_plugin.errors import SendOutcomeUnknown, StorageUnavailable, TwilioRejected, TwilioUnavailable
+from twilio_plugin.domain.twilio_errors import rejection
+from twilio_plugin.errors import SendOutcomeUnknown, StorageUnavailable, TwilioUnavailable
 
 TWILIO_API = "https://api.twilio.com"
 TIMEOUT_SECONDS = 10.0
@@ -126,7 +126,7 @@ def _failure(error: Exception, what: str) -> Exception:
     if isinstance(error, _ANSWERS) and error.status < _SERVER_ERROR:
         # The package puts the HTTP status in the place of a code that is not there.
         code = error.code if error.code != error.status else None
-        return TwilioRejected(f"Twilio refused {what}: {explain(code)}", twilio_code=code, status=error.status)
+        return rejection(what, code=code, status=error.status)
     return SendOutcomeUnknown(
         f"No answer from Twilio for {what} ({_kind(error)}). It may have gone through; it is being looked up. "
         "Do not send it again: an event will tell what became of it."

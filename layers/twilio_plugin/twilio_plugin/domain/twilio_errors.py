@@ -5,8 +5,11 @@ Source: Twilio, "Error and Warning Dictionary".
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
+
+from twilio_plugin.errors import TwilioRejected
 
 ErrorClass = Literal["recipient", "configuration", "content", "policy", "transient", "unknown"]
 
@@ -114,3 +117,18 @@ def explain(code: int | None) -> TwilioError:
         return TWILIO_ERRORS[code]
     where = "See the Twilio console's error log." if code is None else f"See https://www.twilio.com/docs/api/errors/{code}."
     return TwilioError(code, "unknown", "Twilio gave no further reason.", where)
+
+
+_REJECTION = re.compile(r"Twilio refused .*? \(HTTP (?P<status>\d{3})\): (?:(?P<code>\d+): )?")
+
+
+def rejection(what: str, *, code: int | None, status: int) -> TwilioRejected:
+    """Twilio's refusal of `what` (``the text to ***1234``), for good. Its sentence says all of it."""
+    return TwilioRejected(f"Twilio refused {what} (HTTP {status}): {explain(code)}", twilio_code=code, status=status)
+
+
+def read_rejection(message: str) -> TwilioRejected:
+    """The refusal whose sentence this is, with whatever was put before it: of an error, Lambda passes on only the sentence."""
+    found = _REJECTION.search(message)
+    code, status = (found["code"], found["status"]) if found else (None, None)
+    return TwilioRejected(message, twilio_code=int(code) if code else None, status=int(status) if status else None)
