@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from twilio_plugin.errors import InvalidRequest, PluginError
+from twilio_plugin.domain.payload import Input, read
+from twilio_plugin.errors import PluginError
 from twilio_plugin.runtime.observability import logger
 
-Input = TypeVar("Input", bound=BaseModel)
 Handler = Callable[[Any, Any], Any]
 
 
@@ -23,7 +23,7 @@ def function(expects: type[Input], use_case: Callable[[Input, str], BaseModel]) 
     @logger.inject_lambda_context(clear_state=True)
     def lambda_handler(payload: Any, context: Any) -> Any:
         try:
-            result = use_case(_read(expects, payload), context.aws_request_id)
+            result = use_case(read(expects, payload), context.aws_request_id)
         except PluginError as error:
             logger.warning("refused", extra={"error_type": type(error).__name__, "reason": str(error)})
             raise
@@ -31,16 +31,3 @@ def function(expects: type[Input], use_case: Callable[[Input, str], BaseModel]) 
         return result.model_dump(mode="json", by_alias=True, exclude_none=True)
 
     return lambda_handler
-
-
-def _read(expects: type[Input], payload: Any) -> Input:
-    try:
-        return expects.model_validate(payload)
-    except ValidationError as error:
-        # Pydantic's own text quotes the input; only names and reasons go on.
-        wrong = "; ".join(f"`{'.'.join(map(str, one['loc'])) or 'payload'}`: {one['msg']}" for one in error.errors())
-        raise InvalidRequest(f"{wrong}. The fields are: {', '.join(_names(expects))}.") from None
-
-
-def _names(expects: type[BaseModel]) -> list[str]:
-    return [field.alias or name for name, field in expects.model_fields.items()]
