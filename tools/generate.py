@@ -1,7 +1,7 @@
 """Write what follows from the code: ``python -m tools.generate``, or with ``--check`` only say what is out of date.
 
-`events/schemas` and `docs/events.md` come from `domain/events`, the samples from `tools.samples`, the rules on events from
-`tools.rules`, and the layers' requirements from ``uv.lock``.
+`events/schemas` and `docs/events.md` come from `domain/events`, `events/tools` from `domain/catalogue`, the samples from
+`tools.samples`, the rules on events from `tools.rules`, and the layers' requirements from ``uv.lock``.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from pydantic import TypeAdapter
 from tools import samples
 from tools.rules import RULES
 from twilio_plugin.domain.events import EVENTS, SOURCE, Event
+from twilio_plugin.domain.tools import anthropic, bedrock_converse, openai
 
 ROOT = Path(__file__).resolve().parent.parent
 # Of twilio's async client, which nothing here uses.
@@ -71,6 +72,8 @@ def files() -> dict[Path, str]:
         name = event.detail_type
         generated[ROOT / f"events/bus/{name}.json"] = _json(samples.on_the_bus(event))
         generated[ROOT / f"events/schemas/{name}.schema.json"] = _json(schema(type(event)))
+    for vendor, definitions in (("openai", openai()), ("anthropic", anthropic()), ("bedrock_converse", bedrock_converse())):
+        generated[ROOT / f"events/tools/{vendor}.json"] = _json(definitions)
     for name, payload in samples.invocations().items():
         generated[ROOT / f"events/invocations/{name}.json"] = _json(payload)
     return generated

@@ -273,6 +273,9 @@ def invocations() -> dict[str, dict[str, Any]]:
         "control_call/words": {"call_sid": CALL, "action": "update", "say": "Hello Ada, how can I help?"},
         "call_state/active": {},
         "call_state/one": {"call_sid": CALL},
+        "run_action/text": {"input": f"Send a text to {THEIRS} saying Dinner is ready!", "idempotency_key": "dinner-1"},
+        "run_action/fields": {"action": "MAKE_CALL", "input": {"to": "(555) 555-1234", "say": "Dinner is ready."}},
+        "run_action/dry_run": {"input": f"Send a picture to {THEIRS} https://example.com/dinner.png", "dry_run": True},
         "send_sms/text": {"to": "(555) 555-1234", "body": "Dinner is ready.", "idempotency_key": "dinner-2026-11-22"},
         "send_sms/long": {
             "to": THEIRS,

@@ -9,7 +9,17 @@ from typing import Any
 from tests.template.conftest import ROOT
 from twilio_plugin import errors
 from twilio_plugin.client import TwilioPlugin
-from twilio_plugin.domain.actions import ControlCall, DetectMachine, MakeCall, ReadCalls, ReadHistory, Say, SendMessage
+from twilio_plugin.domain.actions import (
+    ControlCall,
+    DetectMachine,
+    MakeCall,
+    ReadCalls,
+    ReadHistory,
+    RunAction,
+    Say,
+    SendMessage,
+)
+from twilio_plugin.domain.catalogue import ACTIONS, PROVIDERS, TOOLS
 from twilio_plugin.domain.events import EVENTS
 from twilio_plugin.domain.twilio_errors import TWILIO_ERRORS
 
@@ -70,9 +80,22 @@ def test_every_error_is_in_the_tree_that_errors_shows() -> None:
 
 def test_every_input_field_is_in_the_readme() -> None:
     functions = section("### Functions")
-    for model in (SendMessage, ReadHistory, MakeCall, DetectMachine, Say, ControlCall, ReadCalls):
+    for model in (SendMessage, ReadHistory, MakeCall, DetectMachine, Say, ControlCall, ReadCalls, RunAction):
         for name, field in model.model_fields.items():
             assert f"`{field.alias or name}`" in functions or f'"{name}"' in functions, name
+
+
+def test_every_action_provider_and_tool_is_in_the_readme_with_its_function() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| `([\w-]+)` \|", section("### Actions and tools"), re.MULTILINE)
+
+    assert rows == [(one.name, one.function) for one in (*ACTIONS, *PROVIDERS, *TOOLS)]
+
+
+def test_the_readme_shows_examples_that_are_tests() -> None:
+    shown = re.findall(r"^\| `\w+` \| `[\w-]+` \| (.*\d.*) \|$", section("### Actions and tools"), re.MULTILINE)
+
+    assert len(shown) == len(ACTIONS)
+    assert set(shown) <= {example.says for action in ACTIONS for example in action.examples}
 
 
 def test_every_make_target_is_explained_by_make() -> None:

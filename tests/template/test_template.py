@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.template.conftest import ROOT
+from twilio_plugin.domain.catalogue import ACTIONS, PROVIDERS, TOOLS
 from twilio_plugin.domain.events import CallAnsweredBy
 from twilio_plugin.runtime import config
 
@@ -25,6 +26,7 @@ CONFIGS: dict[str, Any] = {
     "make-call": config.MakeCall,
     "control-call": config.ControlCall,
     "call-state": config.CallState,
+    "run-action": config.RunAction,
     "send-sms": config.Send,
     "send-mms": config.Send,
     "conversation-history": config.History,
@@ -93,6 +95,26 @@ def test_webhooks_cannot_invoke_or_publish_and_readers_cannot_write(deployed: di
         assert not any(action.startswith(("lambda:", "events:", "sqs:")) for action in allowed[webhook])
     assert allowed["ConversationHistoryFunctionRole"] == {"dynamodb:BatchGetItem", "dynamodb:Query"}
     assert "secretsmanager:GetSecretValue" not in allowed["EventRelayFunctionRole"]
+
+
+def test_an_action_may_do_what_sending_and_calling_may_and_no_more(deployed: dict[str, Any]) -> None:
+    allowed: dict[str, set[tuple[str, str]]] = {}
+    for name, statement in _statements(deployed):
+        resource = json.dumps(statement["Resource"])
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        allowed.setdefault(name, set()).update((action, resource) for action in actions)
+
+    both = allowed["SendSmsFunctionRole"] | allowed["MakeCallFunctionRole"]
+    assert allowed["RunActionFunctionRole"] == both
+
+
+def test_an_agents_role_may_invoke_every_function_that_is_for_agents(source: dict[str, Any]) -> None:
+    (statement,) = source["Resources"]["InvokePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    described = {one.function for one in (*ACTIONS, *PROVIDERS, *TOOLS)} | {"run-action"}
+    functions = {f"{''.join(part.title() for part in name.split('-'))}Function" for name in described}
+
+    assert {one["Fn::GetAtt"][0] for one in statement["Resource"]} == functions
+    assert {f"{name}Arn" for name in functions} <= set(source["Outputs"])
 
 
 def test_what_meets_a_stranger_on_the_socket_can_do_next_to_nothing(deployed: dict[str, Any]) -> None:
@@ -204,8 +226,8 @@ def test_tables_keep_conversations_and_drop_the_outbox(deployed: dict[str, Any])
 
 
 def test_asynchronous_work_that_fails_is_kept(source: dict[str, Any], deployed: dict[str, Any]) -> None:
-    for name in ("SendSmsFunction", "SendMmsFunction", "SayFunction", "MediaStreamFunction", "ReconcileFunction"):
-        assert source["Resources"][name]["Properties"]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"], name
+    for name in ("SendSms", "SendMms", "Say", "MediaStream", "Reconcile", "RunAction"):
+        assert source["Resources"][f"{name}Function"]["Properties"]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"], name
     assert deployed["Resources"]["EventRelayStream"]["Properties"]["DestinationConfig"]["OnFailure"]["Destination"]
 
 

@@ -20,7 +20,7 @@ from pydantic import BaseModel
 
 from tests.unit.http_server import Answer, Hangup, Server, nobody
 from twilio_plugin import errors, invoker
-from twilio_plugin.client import RunAction, TwilioPlugin
+from twilio_plugin.client import TwilioPlugin
 from twilio_plugin.domain import actions
 from twilio_plugin.domain.actions import DetectMachine
 from twilio_plugin.errors import (
@@ -223,7 +223,7 @@ SENDS: list[Case] = [
         "run-action",
         {"input": "Call (555) 555-0142", "action": "MAKE_CALL", "dry_run": True, "idempotency_key": "k"},
         RAN,
-        RunAction,
+        actions.RunAction,
     ),
 ]
 READS: list[Case] = [
@@ -323,7 +323,7 @@ def test_every_field_of_every_input_model_is_an_argument_of_a_method() -> None:
     assert arguments("say") == set(actions.Say.model_fields)
     assert arguments("conversation_history") == set(actions.ReadHistory.model_fields)
     assert arguments("call_state") == set(actions.ReadCalls.model_fields)
-    assert arguments("run_action") == set(RunAction.model_fields)
+    assert arguments("run_action") == set(actions.RunAction.model_fields)
     controls = arguments("end_call", "transfer_call", "send_digits", "update_call")
     assert controls == set(actions.ControlCall.model_fields) - {"action"}
 

@@ -19,10 +19,10 @@ Nothing of boto3 is imported before the first call.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from twilio_plugin.domain.actions import (
     CallStates,
@@ -32,8 +32,10 @@ from twilio_plugin.domain.actions import (
     History,
     MadeCall,
     MakeCall,
+    RanAction,
     ReadCalls,
     ReadHistory,
+    RunAction,
     Said,
     Say,
     SendMms,
@@ -52,31 +54,6 @@ if TYPE_CHECKING:
 TIMEOUT = 70.0
 
 Answer = TypeVar("Answer", bound=BaseModel)
-
-
-class RunAction(BaseModel):
-    """An action in fields or in words."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-    input: str | dict[str, Any]
-    """What to do: natural text, or the action's fields."""
-    action: str | None = None
-    """Which action; worked out from the text where none is named."""
-    dry_run: bool = False
-    """Only say what would be done."""
-    idempotency_key: Annotated[str | None, Field(min_length=1, max_length=128)] = None
-    """The same key within 24 hours acts once, and answers the same."""
-
-
-class RanAction(BaseModel):
-    """What was understood, and what came of it."""
-
-    action: str | None = None
-    valid: bool
-    reason: str | None = None
-    reply: str | None = None
-    result: dict[str, Any] | None = None
 
 
 class TwilioPlugin:

@@ -6,7 +6,7 @@ error of its own and is decided by the services.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -27,7 +27,7 @@ class SendMessage(_Input):
     to: str
     """The recipient: E.164, a number as it is dialled in the default region, or ``whatsapp:`` before one."""
     body: str = ""
-    """The text. Over `chunk_limit` it is sent in parts, one after the other."""
+    """The text. One that is too long for a message is sent in parts, one after the other."""
     media_url: list[str] = []
     """At most ten public http(s) URLs. They go with the first part."""
     from_: Annotated[str | None, Field(alias="from")] = None
@@ -128,7 +128,7 @@ class ControlCall(_Input):
     """What to do with a call that is going on."""
 
     call_sid: Annotated[str, _CallSid]
-    """The call."""
+    """The call's SID, from its event."""
     action: Literal["end", "transfer", "send_digits", "update"]
     """``update`` replaces what the person hears by one of `say`, `twiml` and `url`."""
     to: str | None = None
@@ -154,7 +154,7 @@ class Say(_Input):
     """Something to say in a call: one of `text` and `audio`."""
 
     call_sid: Annotated[str, _CallSid]
-    """The call."""
+    """The call's SID, from its event."""
     text: _Words = None
     """Words to speak."""
     audio: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9+/]+={0,2}$", max_length=MAX_AUDIO)] = None
@@ -172,6 +172,37 @@ class Said(BaseModel):
     call_sid: str
     status: Literal["accepted", "interrupted"]
     """``interrupted`` if it was stopped before all of it was sent."""
+
+
+MAX_SENTENCE = 10_000  # characters of natural text; six times the longest text in one message
+
+
+class RunAction(_Input):
+    """One of the actions of `domain.catalogue`, by its fields or in words."""
+
+    action: str | None = None
+    """`SEND_SMS`, `SEND_MMS` or `MAKE_CALL`. With words it may be left out: they say it."""
+    input: Annotated[str, Field(max_length=MAX_SENTENCE)] | dict[str, Any]
+    """The action's fields, or English: "Send a text to +15555551234 saying Hello!"."""
+    dry_run: bool = False
+    """Only say what would be done, and whether it would be refused."""
+    idempotency_key: Annotated[str | None, Field(min_length=1, max_length=128)] = None
+    """The same key within 24 hours acts once, and answers the same."""
+
+
+class RanAction(BaseModel):
+    """What was understood, and what came of it."""
+
+    action: str | None = None
+    """Absent where it is not known which one was meant."""
+    valid: bool
+    """It was done, or in a dry run would be. Otherwise nothing was done."""
+    reason: str | None = None
+    """Only where it is not valid: what was wrong, for whoever made the payload."""
+    reply: str
+    """What the agent can say: what it does, or the question that leads on."""
+    result: SendResult | MadeCall | None = None
+    """Only where it was done."""
 
 
 class ReadCalls(_Input):

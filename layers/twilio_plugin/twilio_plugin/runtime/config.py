@@ -121,6 +121,22 @@ class MakeCall:
 
 
 @dataclass(frozen=True, slots=True)
+class RunAction:
+    """run_action: what sending and calling need."""
+
+    calls_table: str
+    conversations_table: str
+    outbox_table: str
+    phone_default_region: str
+    retention_days: str
+    twilio_account_sid: str
+    twilio_api_base_url: str
+    twilio_phone_number: str
+    twilio_secret: str
+    twilio_webhook_url: str
+
+
+@dataclass(frozen=True, slots=True)
 class ControlCall:
     """control_call."""
 
@@ -211,6 +227,7 @@ Config = TypeVar(
     MediaStream,
     Reconcile,
     Relay,
+    RunAction,
     Say,
     Send,
     SmsWebhook,

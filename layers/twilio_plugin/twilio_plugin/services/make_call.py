@@ -43,7 +43,7 @@ def make_call(request: actions.MakeCall, request_id: str, by: Caller) -> actions
         TwilioRejected, TwilioUnavailable, SendOutcomeUnknown, IdempotencyKeyReused, SendInProgress: see
             `twilio_plugin.errors`.
     """
-    call = _call(request, request_id, by)
+    call = prepare(request, request_id, by)
     made = by.requests.claim(call)
     if made is None:
         made = _hand_over(call, by)
@@ -61,22 +61,12 @@ def make_call(request: actions.MakeCall, request_id: str, by: Caller) -> actions
     )
 
 
-def started_event(call: CallRequest, made: CallUpdate, now: str) -> CallStarted:
-    """The announcement of a call that Twilio accepted."""
-    return CallStarted(
-        event_id=event_id(CallStarted, made.call_sid),
-        occurred_at=now,
-        account_sid=made.account_sid,
-        conversation_id=call.conversation_id,
-        call_sid=made.call_sid,
-        from_=str(call.sender),
-        to=str(call.recipient),
-        status=made.status,
-        request_id=call.request_id,
-    )
+def prepare(request: actions.MakeCall, request_id: str, by: Caller) -> CallRequest:
+    """The call that `make_call` makes, refused where it refuses it. Nothing is changed or called.
 
-
-def _call(request: actions.MakeCall, request_id: str, by: Caller) -> CallRequest:
+    Raises:
+        InvalidRequest, InvalidPhoneNumber: as `make_call`.
+    """
     document, url = document_or_url(request.say, request.twiml, request.url)
     detection = _machine_detection(request.machine_detection)
     recipient = e164(request.to, default_region=by.default_region)
@@ -95,6 +85,21 @@ def _call(request: actions.MakeCall, request_id: str, by: Caller) -> CallRequest
         url=url,
         record=request.record,
         machine_detection=detection,
+    )
+
+
+def started_event(call: CallRequest, made: CallUpdate, now: str) -> CallStarted:
+    """The announcement of a call that Twilio accepted."""
+    return CallStarted(
+        event_id=event_id(CallStarted, made.call_sid),
+        occurred_at=now,
+        account_sid=made.account_sid,
+        conversation_id=call.conversation_id,
+        call_sid=made.call_sid,
+        from_=str(call.sender),
+        to=str(call.recipient),
+        status=made.status,
+        request_id=call.request_id,
     )
 
 

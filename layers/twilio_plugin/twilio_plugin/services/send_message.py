@@ -45,6 +45,22 @@ def send_message(request: SendMessage, request_id: str, by: Sender) -> SendResul
         TwilioRejected, TwilioUnavailable, SendOutcomeUnknown: the part it stopped at; parts before it are sent.
         IdempotencyKeyReused, SendInProgress: see `twilio_plugin.errors`.
     """
+    parts = prepare(request, request_id, by)
+    first = parts[0]
+    return SendResult(
+        conversation_id=first.conversation_id,
+        to=str(first.recipient),
+        from_=str(first.sender),
+        messages=[_send_part(part, by) for part in parts],
+    )
+
+
+def prepare(request: SendMessage, request_id: str, by: Sender) -> list[Part]:
+    """The parts that `send_message` sends, at least one, refused where it refuses them. Nothing is changed or sent.
+
+    Raises:
+        InvalidPhoneNumber, InvalidMessage, MediaNotAllowed, RecipientOptedOut: as `send_message`.
+    """
     send_id = request.idempotency_key or request_id
     parts = compose(request, send_id, phone_number=by.phone_number, default_region=by.default_region)
     first = parts[0]
@@ -53,12 +69,7 @@ def send_message(request: SendMessage, request_id: str, by: Sender) -> SendResul
             f"{masked(str(first.recipient))} said STOP to {masked(str(first.sender))} ({OPTED_OUT}). "
             "Do not text them; they can reopen it by texting START."
         )
-    return SendResult(
-        conversation_id=first.conversation_id,
-        to=str(first.recipient),
-        from_=str(first.sender),
-        messages=[_send_part(part, by) for part in parts],
-    )
+    return parts
 
 
 def _send_part(part: Part, by: Sender) -> SentMessage:

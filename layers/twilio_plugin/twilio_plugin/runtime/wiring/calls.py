@@ -11,6 +11,7 @@ from twilio_plugin.runtime.wiring import parts
 
 if TYPE_CHECKING:
     from twilio_plugin.runtime.http import Form
+    from twilio_plugin.services.make_call import Caller
 
 Handler = Callable[[Any, Any], Any]
 
@@ -63,17 +64,26 @@ def voice_webhook() -> Handler:
 
 
 def make_call() -> Handler:
-    from twilio_plugin.adapters.call_requests import CallRequestsTable
-    from twilio_plugin.adapters.claims import Claims
     from twilio_plugin.domain.actions import MadeCall, MakeCall
     from twilio_plugin.runtime.invocation import function
-    from twilio_plugin.services.make_call import Caller
     from twilio_plugin.services.make_call import make_call as service
 
-    env = config.read(config.MakeCall)
+    by = caller(config.read(config.MakeCall))
+
+    def use_case(request: MakeCall, request_id: str) -> MadeCall:
+        return service(request, request_id, by)
+
+    return function(MakeCall, use_case)
+
+
+def caller(env: config.MakeCall | config.RunAction) -> Caller:
+    from twilio_plugin.adapters.call_requests import CallRequestsTable
+    from twilio_plugin.adapters.claims import Claims
+    from twilio_plugin.services.make_call import Caller
+
     outbox = parts.outbox(env)
     claims = Claims(parts.dynamodb(), env.conversations_table, parts.now, kind="call")
-    by = Caller(
+    return Caller(
         requests=CallRequestsTable(parts.dynamodb(), claims, env.calls_table, parts.calls(env, outbox), outbox),
         calling=parts.calling(env),
         clock=parts.now,
@@ -81,11 +91,6 @@ def make_call() -> Handler:
         default_region=env.phone_default_region,
         not_recorded=lambda sid: logger.error("called but not recorded; reconcile will", extra={"call_sid": sid}),
     )
-
-    def use_case(request: MakeCall, request_id: str) -> MadeCall:
-        return service(request, request_id, by)
-
-    return function(MakeCall, use_case)
 
 
 def control_call() -> Handler:
