@@ -45,7 +45,7 @@ def test_the_wheel_has_the_client_and_not_what_only_lambda_runs(wheel: Path) -> 
     found = {name for name in names if name.startswith("twilio_plugin/") and not name.endswith("/")}
 
     package = FOLDER / "twilio_plugin"
-    mine = {str(path.relative_to(FOLDER)) for path in [*package.glob("*.py"), *(package / "domain").glob("*.py")]}
+    mine = {str(path.relative_to(FOLDER)) for path in [*package.glob("*.py"), *(package / "domain").rglob("*.py")]}
     assert found == mine | {"twilio_plugin/py.typed"}
     assert "twilio_plugin/client.py" in found
 

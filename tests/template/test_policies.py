@@ -36,6 +36,13 @@ SEND = {
     "SendsTable.release",
     "TwilioSecret.credentials",
 }
+MAKE = {
+    "CallRequestsTable.claim",
+    "CallRequestsTable.mark_unknown",
+    "CallRequestsTable.record_made",
+    "CallRequestsTable.release",
+    "TwilioSecret.credentials",
+}
 USES: dict[str, set[str]] = {
     "call-session": {
         *END,
@@ -57,13 +64,7 @@ USES: dict[str, set[str]] = {
     "conversation-history": {"HistoryTable.page"},
     "event-relay": {"EventBridgeBus.publish", "OutboxTable.delete"},
     "frame-ingest": {"MediaFrames.put"},
-    "make-call": {
-        "CallRequestsTable.claim",
-        "CallRequestsTable.mark_unknown",
-        "CallRequestsTable.record_made",
-        "CallRequestsTable.release",
-        "TwilioSecret.credentials",
-    },
+    "make-call": MAKE,
     "media-stream": {
         *ANNOUNCE_END,
         *INTERRUPT,
@@ -97,6 +98,7 @@ USES: dict[str, set[str]] = {
         "StreamsReader.active",
         "TwilioSecret.credentials",
     },
+    "run-action": MAKE | SEND,
     "say": {
         *INTERRUPT,
         "StreamsReader.of_call",
