@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 
 from twilio_plugin.domain.audio import BYTES_PER_SECOND
+from twilio_plugin.errors import SpeechUnavailable
 from twilio_plugin.services.ports import Transcriber, Transcript, Transcription
 
 _SECONDS_A_CHARACTER = 0.065  # of speech, as people are used to it
@@ -68,8 +70,9 @@ class _TimedTurn:
         return Transcript(found.text, self._seconds) if found else None
 
     def _wait(self, since: float) -> None:
-        while self._turn.result() is None:
-            time.sleep(0.001)
+        with suppress(SpeechUnavailable):  # `result` raises it again
+            while self._turn.result() is None:
+                time.sleep(0.001)
         self._seconds = time.monotonic() - since
         self._known.set()
 
