@@ -72,6 +72,13 @@ class Engine:
                 self._process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    @property
+    def processes(self) -> list[Path]:
+        """The folders below ``/proc`` of the engine and of all its functions' workers."""
+        assert self._process
+        mine = self._process.pid  # it leads a session of its own
+        return [folder for folder in Path("/proc").glob("[0-9]*") if _session(int(folder.name)) == mine]
+
     def client(self, service: str, **options: Any) -> Any:
         """A boto3 client for the engine."""
         config = Config(retries={"total_max_attempts": 1}, read_timeout=60, max_pool_connections=50).merge(Config(**options))
@@ -95,6 +102,13 @@ class Engine:
             except (urllib.error.URLError, OSError):
                 time.sleep(0.1)
         raise RuntimeError(f"The local engine was not ready in 30 s; {self._log} says why.")
+
+
+def _session(process: int) -> int:
+    try:
+        return os.getsid(process)
+    except ProcessLookupError:
+        return 0
 
 
 def free_port() -> int:
