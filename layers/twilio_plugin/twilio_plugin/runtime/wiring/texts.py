@@ -12,6 +12,7 @@ from twilio_plugin.runtime.wiring import parts
 if TYPE_CHECKING:
     from twilio_plugin.domain.actions import SendMessage, SendResult
     from twilio_plugin.runtime.http import Form
+    from twilio_plugin.services.send_message import Sender
 
 Handler = Callable[[Any, Any], Any]
 
@@ -62,13 +63,13 @@ def conversation_history() -> Handler:
     return function(ReadHistory, use_case)
 
 
-def _send() -> Callable[[SendMessage, str], SendResult]:
+def sender(env: config.Send | config.Bridge) -> Sender:
+    """What sends texts."""
     from twilio_plugin.adapters.sends import SendsTable
-    from twilio_plugin.services.send_message import Sender, send_message
+    from twilio_plugin.services.send_message import Sender
 
-    env = config.read(config.Send)
     outbox, conversations = parts.tables(env)
-    by = Sender(
+    return Sender(
         conversations=conversations,
         sends=SendsTable(parts.dynamodb(), env.conversations_table, outbox, conversations, parts.now),
         texting=parts.texting(env),
@@ -78,4 +79,10 @@ def _send() -> Callable[[SendMessage, str], SendResult]:
         account_sid=env.twilio_account_sid,
         not_recorded=lambda sid: logger.error("sent but not recorded; reconcile will", extra={"message_sid": sid}),
     )
+
+
+def _send() -> Callable[[SendMessage, str], SendResult]:
+    from twilio_plugin.services.send_message import send_message
+
+    by = sender(config.read(config.Send))
     return lambda request, request_id: send_message(request, request_id, by)
