@@ -14,7 +14,9 @@ import pytest
 from local.bus import is_event
 from local.engine import ACCOUNT
 from local.stack import LocalStack
+from tests.audio import SAID, caller
 from tests.e2e.conftest import Phone
+from tests.e2e.test_voice import event, events, on_the_phone
 
 pytestmark = pytest.mark.stack
 
@@ -33,8 +35,10 @@ def handler(event, context):
     table.put_item(Item={{"person": person, "at": str(time.time()), "event": json.dumps(event)}})
     if "fail" in text and earlier < int(text.split("fail ")[1].split()[0]):
         raise ValueError("the words of " + person)
-    if "slowly" in text:
+    if "slowly" in text or text.endswith("order is"):
         time.sleep(4)
+    if "no thank you" in text:
+        return {{"reply": "Goodbye.", "end_call": True}}
     return {{"reply": f"You said: {{text}}" + (" and sent a picture" if event["input"]["media"] else "")}}
 """
 
@@ -220,3 +224,37 @@ def test_stop_gets_no_reply_and_a_loop_ends(agent: Agent) -> None:
     agent.wait_until_idle()
     assert len(agent.replies(loop)) == 4
     assert agent.turns(person) == []
+
+
+def test_a_caller_is_answered_and_hung_up_on_once_they_have_heard_the_goodbye(agent: Agent) -> None:
+    call = on_the_phone(agent.phone)
+
+    call.play_sound(caller("closing_time"), wait=True)
+    played = event(agent.phone, "SPEECH_PLAYED", call)
+    call.play_sound(caller("no"), wait=True)
+    goodbye = event(agent.phone, "SPEECH_PLAYED", call, text="Goodbye.")
+
+    assert played["text"] == f"You said: {SAID['closing_time'].words}"
+    ended = agent.phone.bus.wait_for(is_event("CALL_ENDED", call_sid=call.sid))["detail"]
+    assert ended["occurred_at"] > goodbye["occurred_at"]
+    first, second = agent.turns(call.from_)
+    assert (first["call"]["call_sid"], first["turns"], first["from"]) == (call.sid, [], call.from_)
+    assert second["turns"] == [
+        {"role": "user", "content": SAID["closing_time"].words},
+        {"role": "assistant", "content": played["text"]},
+    ]
+
+
+def test_a_caller_who_goes_on_while_the_agent_thinks_is_answered_once_for_both(agent: Agent) -> None:
+    call = on_the_phone(agent.phone)
+    words = [SAID[name].words for name in ("my_order", "my_name")]
+
+    call.play_sound(caller("my_order"), wait=True)
+    event(agent.phone, "SPEECH_RECEIVED", call, text=words[0])
+    call.play_sound(caller("my_name"), wait=True)
+
+    played = event(agent.phone, "SPEECH_PLAYED", call)
+    assert played["text"] == "You said: " + "\n".join(words)
+    assert agent.inputs(call.from_) == [words[0], "\n".join(words)]
+    assert len(events(agent.phone, call, "SPEECH_PLAYED", "SPEECH_INTERRUPTED")) == 1
+    call.hang_up()
