@@ -221,6 +221,7 @@ def test_who_has_hung_up_is_told_nothing(call: Call, moment: str) -> None:
     assert call.handle(turn) == "gone"
     assert call.said == []
     assert call.failures() == []
+    assert len(call.agent.asked) == (0 if moment == "before" else 1)
 
 
 def test_an_event_that_comes_twice_is_said_once(call: Call) -> None:
@@ -239,6 +240,22 @@ def test_a_long_reply_is_said_in_order(call: Call) -> None:
     assert len(call.said) > 1
     assert "".join(call.said) == reply
     assert all(len(said) <= 3000 for said in call.said)
+
+
+def test_of_a_long_reply_that_is_interrupted_nothing_more_is_said(call: Call) -> None:
+    reply = "".join(f"This is sentence number {number} of many. " for number in range(200))
+    call.agent.answers.append(AgentAnswer(reply=reply))
+    phrases: list[str] = []
+
+    def interrupt_the_second(phrase: str) -> None:
+        phrases.append(phrase)
+        if len(phrases) == 2:
+            call.world.streams.raise_generation(call.phone.line.now())
+
+    call.phone.voice.before = interrupt_the_second
+
+    assert call.handle(call.speak("Tell me everything")) == "interrupted"
+    assert len(call.said) == 1
 
 
 def test_an_agent_may_say_nothing(call: Call) -> None:

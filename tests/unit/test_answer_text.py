@@ -198,6 +198,18 @@ def test_a_text_that_came_while_the_agent_was_thinking_has_the_next_turn(line: L
     assert line.replies == ["You said: One", "You said: two"]
 
 
+def test_texts_that_came_while_the_agent_was_thinking_are_one_turn(line: Line) -> None:
+    first = line.text("One")
+    later: list[TextTurn] = []
+    line.agent.meanwhile.append(lambda: later.extend([line.text("two"), line.text("three")]))
+
+    line.deliver(first)
+    outcomes = line.deliver(*later)
+
+    assert [outcome for _, outcome in outcomes] == ["not_this_text", "replied"]
+    assert line.agent.inputs == ["One", "two\nthree"]
+
+
 def test_what_we_send_of_our_own_accord_answers_nothing(line: Line) -> None:
     line.handle(line.text("Hello"))
     waiting = line.text("Are you there?")
@@ -226,6 +238,17 @@ def test_a_text_that_was_stored_late_is_answered_by_itself(line: Line) -> None:
     assert line.agent.inputs == ["Second", "First"]
     assert line.handle(late) == "replied", "from what is kept"
     assert len(line.replies) == 2
+
+
+def test_a_text_that_was_stored_late_is_not_left_to_a_later_one_that_cannot_see_it(line: Line) -> None:
+    then = iso(line.world.clock())
+    line.handle(line.text("Second"))
+    late, newest = line.text("First", occurred_at=then), line.text("Third")
+
+    outcomes = line.deliver(late, newest)
+
+    assert [outcome for _, outcome in outcomes] == ["replied", "not_this_text"]
+    assert line.agent.inputs == ["Second", "First\nThird"]
 
 
 def test_many_texts_are_remembered_but_not_for_ever(line: Line) -> None:
