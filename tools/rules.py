@@ -7,6 +7,7 @@ from typing import Any
 
 from twilio_plugin.domain.events import (
     SOURCE,
+    AgentFailed,
     CallAnsweredBy,
     CallEnded,
     CallReceived,
@@ -71,4 +72,5 @@ RULES = (
     Rule(SpeechPlayed, "Know that the person has heard it all"),
     Rule(SpeechInterrupted, "Know what the person has not heard because they spoke", {"cause": ["speech"]}),
     Rule(DtmfReceived, "A menu for one key", {"digit": ["1"]}),
+    Rule(AgentFailed, "Tell a person that the agent does not answer"),
 )

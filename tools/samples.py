@@ -14,6 +14,7 @@ from twilio_plugin.adapters.outbox import row
 from twilio_plugin.domain.audio import FRAME_BYTES, SILENCE
 from twilio_plugin.domain.events import (
     SOURCE,
+    AgentFailed,
     CallAnsweredBy,
     CallEnded,
     CallReceived,
@@ -171,6 +172,7 @@ EVENTS: tuple[Event, ...] = (
     SpeechReceived(
         **_STREAM,
         event_id=event_id(SpeechReceived, STREAM, 1),
+        turn=1,
         text="Are you open on Saturday?",
         confidence=0.97,
         starts_at_ms=2140,
@@ -194,6 +196,16 @@ EVENTS: tuple[Event, ...] = (
         cause="speech",
     ),
     DtmfReceived(**_STREAM, event_id=event_id(DtmfReceived, STREAM, 117), digit="1"),
+    AgentFailed(
+        **_ENVELOPE,
+        event_id=event_id(AgentFailed, event_id(SmsReceived, MESSAGE)),
+        from_=THEIRS,
+        to=OURS,
+        in_reply_to=event_id(SmsReceived, MESSAGE),
+        reason="no_answer",
+        error_type="ValueError",
+        attempts=4,
+    ),
 )
 
 

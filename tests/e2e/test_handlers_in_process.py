@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from local.engine import CREDENTIALS, ROOT
@@ -79,6 +80,7 @@ def run(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     parts.dynamodb.cache_clear()
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # the next test's session is not to know these credentials
 
     def run(function: str, payload: Any) -> Any:
         path = ROOT / "functions" / function / "app.py"

@@ -110,8 +110,9 @@ def test_a_reply_and_a_clear_can_be_measured_from_the_person_s_words(call: Phone
 
 def test_what_is_heard_lies_where_it_was_heard(call: PhoneCall, socket: Connection) -> None:
     socket.play(TONE * 5)
-    call.wait_until_quiet(400)
+    quiet_since = call.wait_until_quiet(400)
     socket.play(OTHER_TONE * 5)
+    call.wait_for_audio(0.1, after=quiet_since)
     ended = call.wait_until_quiet(400)
     first, second = call.stream.sounds(gap=0.2)
     heard = call.heard_audio()

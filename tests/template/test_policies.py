@@ -36,6 +36,15 @@ SEND = {
     "SendsTable.release",
     "TwilioSecret.credentials",
 }
+SAY = {
+    *INTERRUPT,
+    "StreamsReader.of_call",
+    "StreamsReader.read",
+    "UtterancesTable.add_pieces",
+    "UtterancesTable.begin",
+    "UtterancesTable.hold",
+    "UtterancesTable.let_go",
+}
 MAKE = {
     "CallRequestsTable.claim",
     "CallRequestsTable.mark_unknown",
@@ -44,6 +53,18 @@ MAKE = {
     "TwilioSecret.credentials",
 }
 USES: dict[str, set[str]] = {
+    "bridge": {
+        *SEND,
+        *SAY,
+        "AgentTurnsTable.admit",
+        "AgentTurnsTable.last",
+        "AgentTurnsTable.refuse",
+        "AgentTurnsTable.settle",
+        "AgentTurnsTable.take",
+        "HistoryTable.page",
+        "OutboxTable.add",
+    },
+    "bridge-queue": set(),
     "call-session": {
         *END,
         *INTERRUPT,
@@ -99,15 +120,7 @@ USES: dict[str, set[str]] = {
         "TwilioSecret.credentials",
     },
     "run-action": MAKE | SEND,
-    "say": {
-        *INTERRUPT,
-        "StreamsReader.of_call",
-        "StreamsReader.read",
-        "UtterancesTable.add_pieces",
-        "UtterancesTable.begin",
-        "UtterancesTable.hold",
-        "UtterancesTable.let_go",
-    },
+    "say": SAY,
     "send-mms": SEND,
     "send-sms": SEND,
     "sms-webhook": {"ConversationsTable.add_received", "ConversationsTable.contact_state", "TwilioSecret.credentials"},
@@ -140,6 +153,15 @@ AFTERWARDS: dict[str, set[Grant]] = {
 }
 # What no table of ours is asked for: functions to start, engines, and what Lambda itself does in a function's name.
 BESIDES: dict[str, set[Grant]] = {
+    "bridge": {
+        ("lambda:InvokeFunction", "AgentFunctionArn"),
+        ("polly:SynthesizeSpeech", "*"),
+        ("sqs:ChangeMessageVisibility", "AgentQueue"),
+        ("sqs:DeleteMessage", "AgentQueue"),
+        ("sqs:GetQueueAttributes", "AgentQueue"),
+        ("sqs:ReceiveMessage", "AgentQueue"),
+    },
+    "bridge-queue": {("sqs:SendMessage", "AgentQueue")},
     "call-session": {("lambda:InvokeFunction", "call-session"), ("transcribe:StartStreamTranscription", "*")},
     "event-relay": {
         ("dynamodb:DescribeStream", "outbox's stream"),
@@ -159,6 +181,8 @@ BESIDES: dict[str, set[Grant]] = {
 CONNECTIONS = {"post_to_connection": "POST", "delete_connection": "DELETE", "get_connection": "GET"}
 WRITES = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
 IN_THE_TEMPLATE = {
+    "AgentFunctionArn": "AgentFunctionArn",
+    "AgentQueue.Arn": "AgentQueue",
     "CallsTable.Arn": "calls",
     "CallsTable.Arn/index/active_calls": "calls/active_calls",
     "ConversationsTable.Arn": "conversations",
@@ -168,6 +192,7 @@ IN_THE_TEMPLATE = {
     "OutboxTable.StreamArn": "outbox's stream",
     "OutboxTable.Arn/stream/*": "outbox's streams",
     "EventBus.Arn": "bus",
+    "InvocationFailures.Arn": "InvocationFailures",
     "RelayFailures.Arn": "RelayFailures",
     "CallSessionFunction.Arn": "call-session",
     "MediaStreamFunction.Arn": "media-stream",

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from tests.template.conftest import ROOT
+from twilio_plugin.adapters import agent_lambda
 from twilio_plugin.domain.catalogue import ACTIONS, PROVIDERS, TOOLS
-from twilio_plugin.domain.events import CallAnsweredBy
+from twilio_plugin.domain.events import CallAnsweredBy, SmsReceived, SpeechReceived
 from twilio_plugin.runtime import config
 
 CONFIGS: dict[str, Any] = {
@@ -32,6 +33,8 @@ CONFIGS: dict[str, Any] = {
     "conversation-history": config.History,
     "event-relay": config.Relay,
     "reconcile": config.Reconcile,
+    "bridge": config.Bridge,
+    "bridge-queue": config.BridgeQueue,
 }
 LONGEST_STACK_NAME = 43
 # AWS has no resource to name for these.
@@ -181,23 +184,68 @@ def test_a_session_that_dies_is_restarted_by_us_and_not_by_lambda(deployed: dict
 def test_only_what_hears_and_speaks_takes_a_layer_of_the_users(functions: dict[str, dict[str, Any]]) -> None:
     extra = {"Fn::If": ["HasEngineLayer", {"Ref": "EngineLayerArn"}, {"Ref": "AWS::NoValue"}]}
 
-    assert {name for name, one in functions.items() if extra in one.get("Layers", [])} == {"call-session", "say"}
+    assert {name for name, one in functions.items() if extra in one.get("Layers", [])} == {"bridge", "call-session", "say"}
     assert [name for name, one in functions.items() if any("Speech" in str(layer) for layer in one.get("Layers", []))] == [
         "call-session"
     ]
 
 
 def test_an_answered_call_is_told_what_its_event_says(deployed: dict[str, Any]) -> None:
-    (rule,) = [
-        one["Properties"]
-        for one in deployed["Resources"].values()
-        if one["Type"] == "AWS::Events::Rule" and "EventPattern" in one["Properties"]
-    ]
+    rule = _rule_of(deployed, "ControlCallFunction")["Properties"]
 
     assert rule["EventBusName"] == {"Ref": "EventBus"}
     assert rule["EventPattern"]["detail-type"] == [CallAnsweredBy.detail_type]
-    assert rule["Targets"][0]["Arn"] == {"Fn::GetAtt": ["ControlCallFunction", "Arn"]}
     assert rule["Targets"][0]["InputPath"] == "$.detail.control"
+
+
+def test_without_an_agent_there_is_no_bridge(source: dict[str, Any], deployed: dict[str, Any]) -> None:
+    conditions = ("HasAgent", "HasAgentAndAlarmTopic")
+    bridge = {name for name, one in deployed["Resources"].items() if one.get("Condition") in conditions}
+    needs_it = {
+        name
+        for name, one in deployed["Resources"].items()
+        if {"AgentQueue", "AgentFailures", "BridgeFunction"} & {*_references(one)}
+    }
+
+    assert source["Conditions"]["HasAgent"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "AgentFunctionArn"}, ""]}]}
+    assert source["Parameters"]["AgentFunctionArn"]["Default"] == ""
+    assert {"BridgeFunction", "BridgeQueueFunction", "AgentQueue", "AgentFailures", "BridgeTexts"} <= bridge
+    assert needs_it <= bridge, "everything that refers to a part of it is under its condition"
+    assert {name for name, one in deployed["Resources"].items() if "Bridge" in name} <= bridge, "rules and permissions too"
+
+
+def test_the_bridge_gets_ordinary_texts_and_everything_spoken(deployed: dict[str, Any]) -> None:
+    texts = _rule_of(deployed, "BridgeQueueFunction")["Properties"]["EventPattern"]
+    speech = _rule_of(deployed, "BridgeFunction")["Properties"]["EventPattern"]
+
+    assert texts["detail-type"] == [SmsReceived.detail_type]
+    assert texts["detail"] == {"opt_out_type": [{"exists": False}]}
+    assert speech == {"source": ["twilio.plugin"], "detail-type": [SpeechReceived.detail_type]}
+
+
+def test_texts_wait_in_order_for_a_bridge_that_may_fail(deployed: dict[str, Any]) -> None:
+    queue, failures = (deployed["Resources"][name]["Properties"] for name in ("AgentQueue", "AgentFailures"))
+    bridge = deployed["Resources"]["BridgeFunction"]["Properties"]
+    texts = deployed["Resources"]["BridgeTexts"]["Properties"]
+
+    assert queue["FifoQueue"] is failures["FifoQueue"] is True
+    assert queue["DelaySeconds"] == {"Ref": "BurstWindowSeconds"}
+    assert queue["VisibilityTimeout"] > bridge["Timeout"]
+    assert str(queue["RedrivePolicy"]["maxReceiveCount"]) == bridge["Environment"]["Variables"]["AGENT_ATTEMPTS"]
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["AgentFailures", "Arn"]}
+    assert (texts["BatchSize"], texts["FunctionResponseTypes"]) == (1, ["ReportBatchItemFailures"])
+    assert 2 * agent_lambda.CONFIG.read_timeout < bridge["Timeout"], "a spoken turn asks twice"  # type: ignore[attr-defined]
+
+
+def test_the_bridge_can_invoke_the_agent_and_nothing_else(deployed: dict[str, Any]) -> None:
+    invoked = [
+        statement["Resource"]
+        for name, statement in _statements(deployed)
+        if name == "BridgeFunctionRole" and "lambda:InvokeFunction" in statement["Action"]
+    ]
+
+    assert invoked == [{"Ref": "AgentFunctionArn"}]
+    assert _actions(deployed)["BridgeQueueFunctionRole"] == {"sqs:SendMessage"}
 
 
 def test_nothing_depends_on_itself(deployed: dict[str, Any]) -> None:
@@ -226,7 +274,7 @@ def test_tables_keep_conversations_and_drop_the_outbox(deployed: dict[str, Any])
 
 
 def test_asynchronous_work_that_fails_is_kept(source: dict[str, Any], deployed: dict[str, Any]) -> None:
-    for name in ("SendSms", "SendMms", "Say", "MediaStream", "Reconcile", "RunAction"):
+    for name in ("SendSms", "SendMms", "Say", "MediaStream", "Reconcile", "RunAction", "Bridge"):
         assert source["Resources"][f"{name}Function"]["Properties"]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"], name
     assert deployed["Resources"]["EventRelayStream"]["Properties"]["DestinationConfig"]["OnFailure"]["Destination"]
 
@@ -236,7 +284,7 @@ def test_every_alarm_tells_the_topic_and_exists_only_with_one(deployed: dict[str
 
     assert len(alarms) >= 5
     for alarm in alarms:
-        assert alarm["Condition"] == "HasAlarmTopic"
+        assert alarm["Condition"] in ("HasAlarmTopic", "HasAgentAndAlarmTopic")
         assert alarm["Properties"]["AlarmActions"] == [{"Ref": "AlarmTopicArn"}]
         assert alarm["Properties"]["AlarmDescription"]
 
@@ -282,6 +330,18 @@ def _statements(template: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]
 
 def _is_role(resource: dict[str, Any]) -> bool:
     return bool(resource["Type"] == "AWS::IAM::Role")
+
+
+def _rule_of(template: dict[str, Any], function: str) -> dict[str, Any]:
+    """The rule that wakes a function."""
+    (rule,) = [
+        one
+        for one in template["Resources"].values()
+        if one["Type"] == "AWS::Events::Rule"
+        and [target["Arn"] for target in one["Properties"]["Targets"]] == [{"Fn::GetAtt": [function, "Arn"]}]
+    ]
+    found: dict[str, Any] = rule
+    return found
 
 
 def _of_the_socket(template: dict[str, Any], kind: str) -> list[dict[str, Any]]:

@@ -32,11 +32,14 @@ class Stack:
     calls: str
     frames: str
     secret: str = field(init=False)
+    queue_url: str = field(init=False)
 
     def __post_init__(self) -> None:
         self.secret = f"twilio-{self.outbox}"
         boto3.client("secretsmanager").create_secret(Name=self.secret, SecretString='{"auth_token": "first"}')
         boto3.client("events").create_event_bus(Name=self.bus)
+        queue = boto3.client("sqs").create_queue(QueueName=f"{self.bus}.fifo", Attributes={"FifoQueue": "true"})
+        self.queue_url = queue["QueueUrl"]
         self.aws.reset()
         self.aws.script = [Answer(200, "{}")]
 
@@ -53,6 +56,9 @@ class Stack:
     def environment(self) -> dict[str, str]:
         """What the functions are told, all of them together, and where boto3 finds Lambda."""
         return {
+            "AGENT_ATTEMPTS": "4",
+            "AGENT_FUNCTION": "arn:aws:lambda:eu-central-1:123456789012:function:agent",
+            "AGENT_QUEUE_URL": self.queue_url,
             "AWS_ENDPOINT_URL_LAMBDA": self.aws.url,
             "CALL_SESSION_FUNCTION": "phone-call-session",
             "CALLS_TABLE": self.calls,
@@ -71,6 +77,7 @@ class Stack:
             "STREAM_AUTHORIZER_FUNCTION": "phone-stream-authorizer",
             "SYNTHESIZER": "tests.unit.engines:Metronome",
             "TRANSCRIBER": "tests.unit.engines:Deaf",
+            "TURNS_PER_HOUR": "60",
             "TWILIO_ACCOUNT_SID": "AC1",
             "TWILIO_API_BASE_URL": "http://127.0.0.1:9",
             "TWILIO_PHONE_NUMBER": OURS,

@@ -20,6 +20,7 @@ import twilio.base.exceptions
 from tests.unit.fakes import ACCOUNT
 from tests.unit.fakes_streams import stream, utterance
 from twilio_plugin import adapters
+from twilio_plugin.adapters.agent_turns import AgentTurnsTable
 from twilio_plugin.adapters.call_requests import CallRequestsTable
 from twilio_plugin.adapters.calls import CallsTable
 from twilio_plugin.adapters.claims import Claims
@@ -34,6 +35,7 @@ from twilio_plugin.adapters.secrets import Credentials, TwilioSecret
 from twilio_plugin.adapters.sends import SendsTable
 from twilio_plugin.adapters.sessions import LambdaSessions, LambdaWarmer
 from twilio_plugin.adapters.streams import StreamsTable
+from twilio_plugin.adapters.text_queue import SqsTextQueue
 from twilio_plugin.adapters.twilio_calls import TwilioCalls
 from twilio_plugin.adapters.twilio_messages import TwilioMessages
 from twilio_plugin.adapters.twilio_rest import TwilioRest
@@ -42,6 +44,7 @@ from twilio_plugin.domain.address import Address
 from twilio_plugin.domain.call import CallRequest, CallUpdate
 from twilio_plugin.domain.conversation import Entry
 from twilio_plugin.domain.events import SmsStatusChanged
+from twilio_plugin.domain.inbound_turn import SettledTurn, TextTurn
 from twilio_plugin.domain.media_stream import Frame
 from twilio_plugin.domain.message_status import StatusUpdate
 from twilio_plugin.domain.outbound import Part, Receipt
@@ -80,6 +83,16 @@ RECORDING = Recording(call_sid="CA1", account_sid=ACCOUNT, recording_sid="RE1", 
 STREAM = stream()
 UTTERANCE = utterance(STREAM)
 FRAME = Frame(2, 1, 20, "inbound", b"")
+SETTLED = SettledTurn(event_id="event", texts=("SM1",), up_to=f"{EVENT.occurred_at}#SM1")
+TEXT_TURN = TextTurn(
+    event_id="event",
+    account_sid=ACCOUNT,
+    conversation_id="id",
+    channel="phone",
+    person=str(THEIRS),
+    ours=str(OURS),
+    message_sid="SM1",
+)
 CHANGE = LedgerChange(PART.conversation_id, "opted_in", "opted_out")
 PUT = {"Put": {"TableName": "t", "Item": {}}}
 
@@ -111,7 +124,16 @@ def on_aws(client: Any) -> dict[str, Callable[[], Any]]:
     frames = MediaFrames(database, "frames")
     connections = ApiGatewayConnections(client)
     requests_ = CallRequestsTable(database, claims, "calls", calls, outbox)
+    turns = AgentTurnsTable(database, "conversations", outbox, conversations)
+    queue = SqsTextQueue(client, "queue")
     return {
+        "AgentTurnsTable.last": lambda: turns.last("id"),
+        "AgentTurnsTable.settle": lambda: turns.settle("id", SETTLED, after=None),
+        "AgentTurnsTable.take": lambda: turns.take("event", EVENT.occurred_at),
+        "AgentTurnsTable.admit": lambda: turns.admit("id", "hour", "event", ceiling=1, now=EVENT.occurred_at),
+        "AgentTurnsTable.refuse": lambda: turns.refuse("id", "hour", EVENT),
+        "SqsTextQueue.put": lambda: queue.put(TEXT_TURN),
+        "SqsTextQueue.retry_in": lambda: queue.retry_in("receipt", 1),
         "Claims.claim": lambda: claims.claim({"conversation_id": "send|a", "sk": "CALL"}, "f", {}),
         "Claims.release": lambda: claims.release({"conversation_id": "send|a", "sk": "CALL"}),
         "Claims.mark_unknown": lambda: claims.mark_unknown({"conversation_id": "send|a", "sk": "CALL"}),
@@ -205,8 +227,9 @@ PURE = {
 # Methods whose failure is an answer.
 FAILS_SILENTLY = {"LambdaWarmer.warm"}
 
-# Engines fail in a way of their own, SpeechUnavailable: test_polly.py and test_transcribe.py hold them to that.
-OF_ENGINES = ("PollySynthesizer.", "TranscribeStreaming.", "TranscribedTurn.")
+# Engines and agents fail in ways of their own, SpeechUnavailable and NoAnswer: test_polly.py, test_transcribe.py and
+# test_agent_lambda.py hold them to that.
+OF_ENGINES = ("LambdaAgent.", "PollySynthesizer.", "TranscribeStreaming.", "TranscribedTurn.")
 
 AWS_ERRORS = [
     botocore.exceptions.ClientError({"Error": {"Code": "AccessDeniedException", "Message": ""}}, "Operation"),

@@ -205,6 +205,7 @@ print(json.dumps(sorted(set(sys.modules) - before)))
 def imported_at_cold_start(*functions: str) -> set[str]:
     """What these functions import, in an interpreter of its own."""
     names = (
+        "AGENT_QUEUE_URL",
         "CALL_SESSION_FUNCTION",
         "CALLS_TABLE",
         "CONVERSATIONS_TABLE",
@@ -281,6 +282,13 @@ def test_what_hears_starts_without_twilio() -> None:
 
     assert "twilio_plugin.services.listen" in imported
     assert not {"twilio", "twilio.rest", "pydantic", "phonenumbers", "markdown_it", "requests"} & imported
+
+
+def test_a_text_is_queued_for_the_agent_without_what_only_answering_needs() -> None:
+    imported = imported_at_cold_start("bridge_queue")
+
+    assert "twilio_plugin.adapters.text_queue" in imported
+    assert not {"twilio.rest", "pydantic", "phonenumbers", "markdown_it", "regex", "requests"} & imported
 
 
 def test_reading_history_starts_without_what_only_sending_needs() -> None:

@@ -10,7 +10,7 @@ from tests.unit.deployed import OURS, THEIRS, Stack, webhook
 from tests.unit.fakes import LambdaContext
 from twilio_plugin.adapters.secrets import Credentials, TwilioSecret
 from twilio_plugin.errors import InvalidRequest, Misconfigured, StorageUnavailable
-from twilio_plugin.runtime.wiring import calls, streams, texts, upkeep
+from twilio_plugin.runtime.wiring import bridge, calls, streams, texts, upkeep
 
 TEXT = {"AccountSid": "AC1", "Body": "Hello", "From": THEIRS, "MessageSid": "SM1", "NumMedia": "0", "To": OURS}
 STATUS = {"AccountSid": "AC1", "From": OURS, "MessageSid": "SM2", "MessageStatus": "delivered", "To": THEIRS}
@@ -146,6 +146,8 @@ def test_trouble_with_the_one_does_not_keep_the_others_from_being_reconciled(
         (streams.frame_ingest, "MEDIA_FRAMES_TABLE"),
         (streams.media_stream, "WEBSOCKET_MANAGEMENT_URL"),
         (streams.say, "SYNTHESIZER"),
+        (bridge.bridge_queue, "AGENT_QUEUE_URL"),
+        (bridge.bridge, "AGENT_FUNCTION"),
     ],
 )
 def test_a_function_without_its_environment_says_what_is_missing_as_it_starts(

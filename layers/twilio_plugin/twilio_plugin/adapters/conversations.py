@@ -7,6 +7,7 @@ conversation_id            sk                          what
 ``phone|<ours>|<theirs>``  ``CONTACT``                 the pair's opt-out state
 ``message|<sid>``          ``MESSAGE``                 a message's status; that an inbound one is there already
 ``send|<send id>``         ``PART#<number>``           a part on its way; see `twilio_plugin.adapters.sends`
+``phone|<ours>|<theirs>``  ``TURN``, ``GUARD#…``       the bridge's turns; see `twilio_plugin.adapters.agent_turns`
 =========================  ==========================  ==================================================================
 """
 

@@ -338,6 +338,8 @@ class SpeechReceived(_InStream):
 
     detail_type: ClassVar[str] = "SPEECH_RECEIVED"
 
+    turn: int
+    """Which turn of the stream this is, from 1."""
     text: str
     """Their words."""
     confidence: float | None = None
@@ -402,6 +404,30 @@ class DtmfReceived(_InStream):
     """``0``-``9``, ``*``, ``#`` or ``A``-``D``."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentFailed(Event):
+    """The bridge could not answer a person; only with the parameter ``AgentFunctionArn``."""
+
+    detail_type: ClassVar[str] = "AGENT_FAILED"
+
+    channel: Channel
+    """Where they wait for an answer."""
+    from_: str
+    """The person."""
+    to: str
+    """Our address."""
+    call_sid: str | None = None
+    """The call, if they said it in one."""
+    in_reply_to: str
+    """The `event_id` of what stays without an answer: an SMS_RECEIVED or a SPEECH_RECEIVED."""
+    reason: Literal["no_answer", "not_delivered", "too_many_turns"]
+    """``no_answer`` of the agent; an answer that was ``not_delivered``; ``too_many_turns`` in this hour, said once an hour."""
+    error_type: str | None = None
+    """The agent's errorType, ``Timeout``, ``InvalidAnswer``, Lambda's own error, or the plugin's where it could not deliver."""
+    attempts: int
+    """How often it was tried."""
+
+
 EVENTS: tuple[type[Event], ...] = (
     SmsReceived,
     SmsSent,
@@ -421,6 +447,7 @@ EVENTS: tuple[type[Event], ...] = (
     SpeechPlayed,
     SpeechInterrupted,
     DtmfReceived,
+    AgentFailed,
 )
 
 

@@ -216,8 +216,42 @@ class Reconcile:
     twilio_webhook_url: str
 
 
+@dataclass(frozen=True, slots=True)
+class BridgeQueue:
+    """bridge_queue."""
+
+    agent_queue_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """bridge."""
+
+    agent_attempts: str
+    agent_function: str
+    agent_queue_url: str
+    calls_table: str
+    conversations_table: str
+    language: str
+    outbox_table: str
+    phone_default_region: str
+    reply_timeout: str
+    retention_days: str
+    synthesizer: str
+    turns_per_hour: str
+    twilio_account_sid: str
+    twilio_api_base_url: str
+    twilio_phone_number: str
+    twilio_secret: str
+    twilio_webhook_url: str
+    voice: str
+    websocket_management_url: str
+
+
 Config = TypeVar(
     "Config",
+    Bridge,
+    BridgeQueue,
     CallSession,
     CallState,
     ControlCall,

@@ -271,6 +271,7 @@ class _Session:
         return SpeechReceived(
             event_id=event_id(SpeechReceived, stream.stream_sid, stream.turns + 1),
             occurred_at=iso(spoken),
+            turn=stream.turns + 1,
             text=transcript.text,
             confidence=transcript.confidence,
             starts_at_ms=turn.starts_at_ms,

@@ -8,9 +8,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # a webhook does not pay for what only sends need
+    from twilio_plugin.domain.agent import AgentAnswer, AgentRequest
     from twilio_plugin.domain.call import Call, CallRequest, CallUpdate
     from twilio_plugin.domain.conversation import Entry
     from twilio_plugin.domain.events import Event
+    from twilio_plugin.domain.inbound_turn import SettledTurn, TextTurn
     from twilio_plugin.domain.media_stream import Frame
     from twilio_plugin.domain.message_status import StatusUpdate
     from twilio_plugin.domain.opt_out import ContactState
@@ -414,3 +416,47 @@ class Outbox(Protocol):
 
     def leftovers(self, *, before: datetime) -> Iterator[Announcement]:
         """What the relay should have taken by now."""
+
+
+class NoAnswer(Exception):
+    """The agent raised, took too long, could not be invoked, or answered what is not an answer.
+
+    ``error_type`` says which: its own errorType, ``Timeout``, ``InvalidAnswer``, or Lambda's error code.
+    """
+
+    def __init__(self, error_type: str) -> None:
+        super().__init__(error_type)
+        self.error_type = error_type
+
+
+class Agent(Protocol):
+    """The function that stands behind the bridge."""
+
+    def ask(self, request: AgentRequest) -> AgentAnswer:
+        """Its answer. Raises NoAnswer."""
+
+
+class TextQueue(Protocol):
+    """Where texts wait for the agent: those of a conversation one after the other, conversations beside each other."""
+
+    def put(self, turn: TextTurn) -> None:
+        """Let it wait; the same one twice within minutes is one. Raises StorageUnavailable."""
+
+
+class AgentTurns(Protocol):
+    """What has become of the turns that the agent is asked about."""
+
+    def last(self, conversation_id: str) -> SettledTurn | None:
+        """The last turn of the conversation's texts that is over. Strongly consistent."""
+
+    def settle(self, conversation_id: str, turn: SettledTurn, *, after: SettledTurn | None) -> bool:
+        """Keep it as the last. False if another than `after` is by now: nothing is written."""
+
+    def take(self, event_id: str, now: str) -> bool:
+        """Take a spoken turn, to speak the answer. False if it is taken already."""
+
+    def admit(self, conversation_id: str, period: str, event_id: str, *, ceiling: int, now: str) -> bool:
+        """Count a turn; the same one twice in a row counts once. False over the ceiling of a period."""
+
+    def refuse(self, conversation_id: str, period: str, event: Event) -> bool:
+        """Announce that the ceiling is reached. False if that is announced already for this period."""

@@ -11,6 +11,7 @@ from twilio_plugin.runtime.wiring import parts
 
 if TYPE_CHECKING:
     from twilio_plugin.runtime.http import Form
+    from twilio_plugin.services.control_call import Controller
     from twilio_plugin.services.make_call import Caller
 
 Handler = Callable[[Any, Any], Any]
@@ -96,11 +97,21 @@ def caller(env: config.MakeCall | config.RunAction) -> Caller:
 def control_call() -> Handler:
     from twilio_plugin.domain.actions import ControlCall, ControlledCall
     from twilio_plugin.runtime.invocation import function
-    from twilio_plugin.services.control_call import Controller
     from twilio_plugin.services.control_call import control_call as service
 
-    env = config.read(config.ControlCall)
-    by = Controller(
+    by = controller(config.read(config.ControlCall))
+
+    def use_case(request: ControlCall, _request_id: str) -> ControlledCall:
+        return service(request, by)
+
+    return function(ControlCall, use_case)
+
+
+def controller(env: config.ControlCall | config.Bridge) -> Controller:
+    """What tells calls what to do."""
+    from twilio_plugin.services.control_call import Controller
+
+    return Controller(
         calling=parts.calling(env),
         streams=parts.streams_reader(env.calls_table),
         phone_number=env.twilio_phone_number,
@@ -108,11 +119,6 @@ def control_call() -> Handler:
         stay_seconds=config.number(env.reply_timeout, "REPLY_TIMEOUT"),
         webhook_url=env.twilio_webhook_url,
     )
-
-    def use_case(request: ControlCall, _request_id: str) -> ControlledCall:
-        return service(request, by)
-
-    return function(ControlCall, use_case)
 
 
 def call_state() -> Handler:

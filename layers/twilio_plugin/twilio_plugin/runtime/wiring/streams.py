@@ -17,6 +17,7 @@ from twilio_plugin.runtime.wiring import parts
 if TYPE_CHECKING:
     from twilio_plugin.domain.media_stream import Key, Mark, StreamStart, StreamStop
     from twilio_plugin.domain.stream import Stream, StreamEnd
+    from twilio_plugin.services.speak import Speaker
 
 Handler = Callable[[Any, Any], Any]
 
@@ -146,19 +147,29 @@ def call_session() -> Handler:
 
 
 def say() -> Handler:
-    from twilio_plugin.adapters.engines import load
     from twilio_plugin.domain.actions import Said, Say
     from twilio_plugin.runtime.invocation import function
+    from twilio_plugin.services.speak import say as service
+
+    by = speaker(config.read(config.Say))
+
+    def use_case(request: Say, _request_id: str) -> Said:
+        return service(request, by)
+
+    return function(Say, use_case)
+
+
+def speaker(env: config.Say | config.Bridge) -> Speaker:
+    """What speaks in calls."""
+    from twilio_plugin.adapters.engines import load
     from twilio_plugin.services.ports import Synthesizer
     from twilio_plugin.services.speak import Speaker
-    from twilio_plugin.services.speak import say as service
     from twilio_plugin.services.stop_speaking import Interrupter
 
-    env = config.read(config.Say)
     outbox, conversations = parts.tables(env)
     streams = parts.streams(env, outbox)
     synthesizer = cast(Synthesizer, load(env.synthesizer, language=env.language, voice=env.voice))
-    speaker = Speaker(
+    return Speaker(
         by=Interrupter(
             streams, parts.utterances(env, outbox, conversations), parts.connections(env.websocket_management_url), parts.now
         ),
@@ -167,11 +178,6 @@ def say() -> Handler:
         sleep=time.sleep,
         new_id=new_id,
     )
-
-    def use_case(request: Say, _request_id: str) -> Said:
-        return service(request, speaker)
-
-    return function(Say, use_case)
 
 
 def new_id() -> str:

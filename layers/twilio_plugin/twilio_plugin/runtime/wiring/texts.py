@@ -63,7 +63,7 @@ def conversation_history() -> Handler:
     return function(ReadHistory, use_case)
 
 
-def sender(env: config.Send | config.RunAction) -> Sender:
+def sender(env: config.Send | config.RunAction | config.Bridge) -> Sender:
     from twilio_plugin.adapters.sends import SendsTable
     from twilio_plugin.services.send_message import Sender
 
