@@ -158,7 +158,8 @@ def test_the_stacks_outputs_lead_to_its_functions(phone: Phone, session: boto3.S
 @pytest.fixture
 def agent(phone: Phone) -> Iterator[str]:
     """The README's function, with the plugin's layers."""
-    (code,) = re.findall(r"```python\n([^`]*def lambda_handler.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (code,) = [block for block in blocks if "twilio_plugin.client" in block and "def lambda_handler" in block]
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as package:
         package.writestr("agent.py", code)
