@@ -40,10 +40,12 @@ def main() -> int:
 def _stay(stack: LocalStack) -> None:
     print(f"\nThe stack is up. Webhooks: {stack.webhook_url}   Everything else: .local/stack.json")
     if stack.twilio:
-        print(f"Text it as Ada would:\n  {_curl(stack)}")
+        print(f"Text it as Ada would, or call and say something:\n  {_text(stack)}\n  {_call(stack)}")
     else:
-        print(f'In the Twilio console, set "A message comes in" of {stack.account.phone_number} to')
-        print(f"  {stack.webhook_url}/sms#rc=2&rp=5xx,ct,rt\nand text the number.")
+        print(f"In the Twilio console, set of {stack.account.phone_number}")
+        print(f'  "A message comes in" to   {stack.webhook_url}/sms#rc=2&rp=5xx,ct,rt')
+        print(f'  "A call comes in" to      {stack.webhook_url}/voice#rc=1&rp=5xx,ct&rt=5000')
+        print("and text or call the number.")
     print("Ctrl-C ends it.", flush=True)
     try:
         signal.pause()
@@ -51,8 +53,14 @@ def _stay(stack: LocalStack) -> None:
         print("\nStopping.")
 
 
-def _curl(stack: LocalStack) -> str:
+def _text(stack: LocalStack) -> str:
     return f"""curl -s {stack.twilio_api_url}/_standin/texts -d '{{"from": "+15555550142", "body": "Are you there?"}}'"""
+
+
+def _call(stack: LocalStack) -> str:
+    """A call in which Ada waits for the greeting, speaks, and hangs up when she has heard the answer."""
+    script = '[{"wait": 5}, {"say": "what are your opening hours"}, {"wait": 15}, {"hang_up": true}]'
+    return f"""curl -s {stack.twilio_api_url}/_standin/calls -d '{{"from": "+15555550142", "script": {script}}}'"""
 
 
 if __name__ == "__main__":
