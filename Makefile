@@ -24,12 +24,11 @@ test: stack ## All tests, the deployed local stack's too.
 test-unit: dev ## The fast tests: no network, no engine.
 	$(PYTHON) -m pytest tests/unit tests/template
 
-check: stack ## Format, lint, types, unit tests, template, build.
+check: stack ## Format, lint, types, generated files, template, build.
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy .
 	$(PYTHON) -m tools.generate --check
-	$(PYTHON) -m pytest tests/unit tests/template -q
 	$(SAM) validate --lint --region us-east-1
 	$(SAM) build
 
