@@ -331,6 +331,27 @@ def test_and_then_given_up_without_losing_the_next() -> None:
     assert len(call.heard()) == 1
 
 
+def test_an_engine_that_never_answers_does_not_keep_the_next_turn_waiting() -> None:
+    told: list[str] = []
+    call = Call(not_understood=told.append, engine=timedelta(seconds=5))
+    call.transcriber.takes_rounds = 10_000
+    call.hear((QUIET, 15), (SPEECH, 20), (QUIET, 1000))
+
+    def wake_up() -> None:
+        call.transcriber.takes_rounds = 0
+
+    call.then(12.0, wake_up)
+    call.hear((SPEECH, 30), (QUIET, 30), at=22.0)
+    call.end()
+
+    call.run()
+
+    assert told == ["The engine that hears did not answer in time."]
+    assert len(call.transcriber.begun) == 3, "the first turn twice, and the second"
+    assert call.transcriber.begun[0].cancelled
+    assert len(call.heard()) == 1
+
+
 def test_it_hands_over_in_silence_and_nothing_is_lost(call: Call) -> None:
     call.hear((QUIET, 15), (SPEECH, 30), (QUIET, 100), (SPEECH, 50), (QUIET, 30))
     call.end()

@@ -79,6 +79,8 @@ class Ears:
     """Twilio sends frames of silence too. Without any for so long, something is wrong."""
     straggle: timedelta = timedelta(milliseconds=500)
     """How long frames may come after the word that the stream is over."""
+    engine: timedelta = timedelta(seconds=20)
+    """How long it may take for a turn. One that never answers must not keep the turns behind it from being heard."""
     last_words: timedelta = timedelta(seconds=12)
     """How long the engine may take for what was said before the end."""
 
@@ -93,6 +95,8 @@ class _Turn:
     transcription: Transcription
     audio: list[bytes] = field(default_factory=list)
     ended: TurnEnded | None = None
+    asked_at: datetime | None = None
+    """When the engine had all of it."""
     partial: str = ""
     tried_again: bool = False
 
@@ -198,6 +202,7 @@ class _Session:
     def _finish_turn(self, ended: TurnEnded) -> None:
         if self._turn:
             self._turn.ended = ended
+            self._turn.asked_at = self._ears.clock()
             self._turn.transcription.finish()
             self._waiting.append(self._turn)
             self._turn = None
@@ -220,7 +225,7 @@ class _Session:
         while self._waiting:
             turn = self._waiting[0]
             try:
-                transcript = turn.transcription.result()
+                transcript = self._result(turn)
             except SpeechUnavailable as failure:
                 if turn.tried_again:
                     self._ears.not_understood(str(failure))
@@ -235,8 +240,16 @@ class _Session:
             self._waiting.popleft()
             self._save()
 
+    def _result(self, turn: _Turn) -> Transcript | None:
+        transcript = turn.transcription.result()
+        if transcript is None and turn.asked_at and self._ears.clock() - turn.asked_at >= self._ears.engine:
+            turn.transcription.cancel()
+            raise SpeechUnavailable("The engine that hears did not answer in time.")
+        return transcript
+
     def _try_again(self, turn: _Turn) -> None:
         turn.tried_again = True
+        turn.asked_at = self._ears.clock()
         turn.transcription = self._ears.transcriber.begin()
         for audio in turn.audio:
             turn.transcription.write(audio)
