@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -21,7 +21,7 @@ from twilio_plugin.domain.media_stream import Frame
 from twilio_plugin.domain.stream import Stream, StreamEnd
 from twilio_plugin.domain.timestamp import iso
 from twilio_plugin.domain.turns import TurnAudio, TurnDetector, TurnEnded, TurnEvent, TurnStarted
-from twilio_plugin.errors import SpeechUnavailable, StorageUnavailable
+from twilio_plugin.errors import StorageUnavailable
 from twilio_plugin.services.end_stream import StreamEnder, end_stream
 from twilio_plugin.services.ports import (
     Announcement,
@@ -37,10 +37,10 @@ from twilio_plugin.services.ports import (
     Superseded,
     Transcriber,
     Transcript,
-    Transcription,
 )
 from twilio_plugin.services.start_stream import appoint_session
 from twilio_plugin.services.stop_speaking import Interrupter, interrupt
+from twilio_plugin.services.transcribe_turns import Turn, Turns
 
 Outcome = Literal["ended", "handed_over", "superseded"]
 
@@ -85,22 +85,6 @@ class Ears:
     """How long the engine may take for what was said before the end."""
 
 
-@dataclass(slots=True)
-class _Turn:
-    """A turn of the person, from its first frame until it is announced."""
-
-    first: int
-    """Sequence number of its first frame."""
-    starts_at_ms: int
-    transcription: Transcription
-    audio: list[bytes] = field(default_factory=list)
-    ended: TurnEnded | None = None
-    asked_at: datetime | None = None
-    """When the engine had all of it."""
-    partial: str = ""
-    tried_again: bool = False
-
-
 def listen(call_sid: str, session_id: str, remaining: Callable[[], timedelta], ears: Ears) -> Outcome:
     """Listen until the stream ends, until little time remains, or until another session is in charge.
 
@@ -129,8 +113,7 @@ class _Session:
         self._read_to = self._newest = stream.cursor
         # What had been counted when each frame was heard: a cursor is saved with the counts that belong to it.
         self._counts: deque[tuple[int, int, int]] = deque()
-        self._turn: _Turn | None = None
-        self._waiting: deque[_Turn] = deque()
+        self._turns = Turns(ears.transcriber, ears.clock, ears.engine, ears.not_understood)
         now = ears.clock()
         self._saved_at = self._heard_at = self._checked_at = self._partial_at = now
         self._end_seen_at: datetime | None = None
@@ -150,8 +133,7 @@ class _Session:
                     return "handed_over"
                 self._ears.sleep(self._ears.look_every)
         finally:
-            for turn in [*self._waiting, *([self._turn] if self._turn else [])]:
-                turn.transcription.cancel()
+            self._turns.cancel()
 
     def _look(self) -> StreamEnd | None:
         """One round. What ended the stream, once all before it has been heard."""
@@ -187,75 +169,33 @@ class _Session:
                 case TurnStarted():
                     self._waits_since = None
                     interrupt(self._stream, "speech", self._ears.interrupter)
-                    self._turn = _Turn(heard.sequence_number, heard.starts_at_ms, self._ears.transcriber.begin())
-                    self._write(heard.audio)
+                    self._turns.begin(heard)
                 case TurnAudio():
-                    self._write(heard.audio)
+                    self._turns.write(heard.audio)
                 case TurnEnded():
-                    self._finish_turn(heard)
-
-    def _write(self, audio: bytes) -> None:
-        if self._turn:
-            self._turn.audio.append(audio)
-            self._turn.transcription.write(audio)
-
-    def _finish_turn(self, ended: TurnEnded) -> None:
-        if self._turn:
-            self._turn.ended = ended
-            self._turn.asked_at = self._ears.clock()
-            self._turn.transcription.finish()
-            self._waiting.append(self._turn)
-            self._turn = None
+                    self._turns.finish(heard)
 
     def _while_they_speak(self, now: datetime) -> None:
-        if self._turn is None:
+        if self._turns.spoken is None:
             return
         if now - self._checked_at >= self._ears.talk_over_every:
             self._checked_at = now
             interrupt(self._stream, "speech", self._ears.interrupter)
         if self._ears.partials and now - self._partial_at >= self._ears.partial_every:
             self._partial_at = now
-            words = self._turn.transcription.partial()
-            if words and words != self._turn.partial:
-                self._turn.partial = words
-                self._publish(self._partial_event(self._turn))
+            if words := self._turns.new_words():
+                self._publish(self._partial_event(self._turns.spoken, words))
 
     def _announce(self) -> None:
-        """Announce the turns that are understood, in the order they were spoken."""
-        while self._waiting:
-            turn = self._waiting[0]
-            try:
-                transcript = self._result(turn)
-            except SpeechUnavailable as failure:
-                if turn.tried_again:
-                    self._ears.not_understood(str(failure))
-                    transcript = Transcript("")
-                else:
-                    self._try_again(turn)
-                    return
-            if transcript is None:
-                return
+        """Announce the turns that are understood."""
+        while understood := self._turns.understood():
+            turn, transcript = understood
             if transcript.text:
                 self._received(turn, transcript)
-            self._waiting.popleft()
+            self._turns.done()
             self._save()
 
-    def _result(self, turn: _Turn) -> Transcript | None:
-        transcript = turn.transcription.result()
-        if transcript is None and turn.asked_at and self._ears.clock() - turn.asked_at >= self._ears.engine:
-            turn.transcription.cancel()
-            raise SpeechUnavailable("The engine that hears did not answer in time.")
-        return transcript
-
-    def _try_again(self, turn: _Turn) -> None:
-        turn.tried_again = True
-        turn.asked_at = self._ears.clock()
-        turn.transcription = self._ears.transcriber.begin()
-        for audio in turn.audio:
-            turn.transcription.write(audio)
-        turn.transcription.finish()
-
-    def _received(self, turn: _Turn, transcript: Transcript) -> None:
+    def _received(self, turn: Turn, transcript: Transcript) -> None:
         """First the history, so that whoever hears of the turn finds it there; then the bus; then the cursor."""
         event = self._event(turn, transcript)
         stream = self._stream
@@ -277,10 +217,9 @@ class _Session:
         self._stream = replace(self._stream, turns=stream.turns + 1, last_words=transcript.text, heard_at=heard_at)
         self._waits_since = heard_at
 
-    def _event(self, turn: _Turn, transcript: Transcript) -> SpeechReceived:
+    def _event(self, turn: Turn, transcript: Transcript) -> SpeechReceived:
         stream = self._stream
-        duration = turn.ended.duration_ms if turn.ended else 0
-        spoken = datetime.fromisoformat(stream.started_at) + timedelta(milliseconds=turn.starts_at_ms + duration)
+        spoken = datetime.fromisoformat(stream.started_at) + timedelta(milliseconds=turn.starts_at_ms + turn.duration_ms)
         return SpeechReceived(
             event_id=event_id(SpeechReceived, stream.stream_sid, stream.turns + 1),
             occurred_at=iso(spoken),
@@ -288,16 +227,16 @@ class _Session:
             text=transcript.text,
             confidence=transcript.confidence,
             starts_at_ms=turn.starts_at_ms,
-            duration_ms=duration,
+            duration_ms=turn.duration_ms,
             **stream.envelope,
         )
 
-    def _partial_event(self, turn: _Turn) -> SpeechPartial:
+    def _partial_event(self, turn: Turn, words: str) -> SpeechPartial:
         stream = self._stream
         return SpeechPartial(
             event_id=event_id(SpeechPartial, stream.stream_sid, turn.starts_at_ms, len(turn.audio)),
             occurred_at=iso(self._ears.clock()),
-            text=turn.partial,
+            text=words,
             starts_at_ms=turn.starts_at_ms,
             **stream.envelope,
         )
@@ -310,8 +249,8 @@ class _Session:
     def _save(self) -> None:
         """Keep where we are: before the first frame that is still needed, with what was counted up to there."""
         cursor = self._detector.safe_cursor
-        for turn in [*self._waiting, *([self._turn] if self._turn else [])]:
-            cursor = min(cursor, turn.first - 1)
+        if (first := self._turns.first_frame) is not None:
+            cursor = min(cursor, first - 1)
         frames, gaps = self._stream.frames, self._stream.gaps
         while self._counts and self._counts[0][0] <= cursor:
             _, frames, gaps = self._counts.popleft()
@@ -333,14 +272,14 @@ class _Session:
     def _is_left_alone(self) -> bool:
         """Whether the agent has not said a word since the person did, for too long."""
         since = self._waits_since
-        if since is None or self._waiting or iso(self._ears.clock() - self._ears.reply_timeout) < since:
+        if since is None or self._turns.are_waiting or iso(self._ears.clock() - self._ears.reply_timeout) < since:
             return False
         self._waits_since = _waits_since(self._ears.streams.read(self._stream))
         return self._waits_since is not None
 
     def _hands_over(self) -> bool:
         remaining = self._remaining()
-        busy = self._turn is not None or bool(self._waiting)
+        busy = self._turns.spoken is not None or self._turns.are_waiting
         if remaining > (self._hand_over_anyway if busy else self._hand_over_in_silence):
             return False
         self._save()
@@ -351,7 +290,7 @@ class _Session:
         self._follow(self._detector.finish())
         deadline = self._ears.clock() + self._ears.last_words
         self._announce()
-        while self._waiting and self._ears.clock() < deadline:
+        while self._turns.are_waiting and self._ears.clock() < deadline:
             self._ears.sleep(self._ears.look_every)
             self._announce()
         whole = replace(self._stream, frames=self._buffer.frames, gaps=self._buffer.gaps)
