@@ -97,7 +97,7 @@ def _beside(alone: Samples, paired: Samples) -> Table:
     method = (
         "What is not the plugin's, or not counted above. The local engine looks through all frames of a call for each query; "
         "the session makes ten a second. Frames on their way are those that have left the phone after it was told to be quiet: "
-        "the local engine runs a function for each, one after another, and falls behind where that takes it over 20 ms."
+        "the local engine puts one after another into the table, and falls behind where the processor has no time for it."
     )
     return Table("Beside them", method, rows)
 
