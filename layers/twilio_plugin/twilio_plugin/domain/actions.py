@@ -196,7 +196,7 @@ class RanAction(BaseModel):
     action: str | None = None
     """Absent where it is not known which one was meant."""
     valid: bool
-    """It was done, or in a dry run would be. Otherwise nothing was done."""
+    """It was done, or in a dry run would be. Otherwise nothing was done, but for parts of a long text that a STOP cut short."""
     reason: str | None = None
     """Only where it is not valid: what was wrong, for whoever made the payload."""
     reply: str
