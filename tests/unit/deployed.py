@@ -85,6 +85,7 @@ class Stack:
             "TWILIO_WEBHOOK_URL": PUBLIC,
             "TWILIO_WEBSOCKET_URL": SOCKET,
             "VOICE": "Wooden",
+            "VOICE_MODE": "stream",
             "WEBSOCKET_MANAGEMENT_URL": f"{self.aws.url}/live",
         }
 

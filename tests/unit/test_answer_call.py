@@ -59,6 +59,7 @@ class Desk:
             clock=self.world.clock,
             greeting=GREETING,
             sorry=SORRY,
+            voice_mode="stream",
             websocket_url="wss://example.com/live",
             webhook_url=ROOT,
             token=lambda call_sid, leg: f"token of {call_sid} {leg}",
@@ -81,7 +82,11 @@ def connected(leg: int, reopened: int) -> list[Verb]:
     )
     return [
         ("Connect", {}, [stream]),
-        ("Redirect", {"method": "POST"}, f"{ROOT}/voice?leg={leg + 1}&reopened={reopened + 1}#rc=1&rp=5xx,ct&rt=5000"),
+        (
+            "Redirect",
+            {"method": "POST"},
+            f"{ROOT}/voice?mode=stream&leg={leg + 1}&reopened={reopened + 1}#rc=1&rp=5xx,ct&rt=5000",
+        ),
     ]
 
 

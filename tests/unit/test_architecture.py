@@ -233,6 +233,7 @@ def imported_at_cold_start(*functions: str) -> set[str]:
         "TRANSCRIBER": "twilio_plugin.adapters.transcribe:TranscribeStreaming",
         "TWILIO_WEBHOOK_URL": "https://example.com/webhooks/twilio",
         "TWILIO_WEBSOCKET_URL": "wss://example.com/live",
+        "VOICE_MODE": "stream",
         "WEBSOCKET_MANAGEMENT_URL": "https://example.com/live",
     }
     apps = [str(ROOT / "functions" / name / "app.py") for name in functions]

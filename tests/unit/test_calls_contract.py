@@ -45,7 +45,7 @@ BY_URL = dataclasses.replace(
     machine_detection=MachineDetection("leave_message", "<Response><Say>👋</Say></Response>"),
 )
 WITH_AGENT = dataclasses.replace(
-    REQUEST, request_id="key 4", twiml=None, machine_detection=MachineDetection("continue"), time_limit=3600
+    REQUEST, request_id="key 4", twiml=None, machine_detection=MachineDetection("continue"), time_limit=3600, voice_mode="relay"
 )
 MADE = outbound(1)
 

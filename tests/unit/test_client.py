@@ -218,6 +218,14 @@ SENDS: list[Case] = [
         actions.MakeCall,
     ),
     (
+        "make_call",
+        {"to": "+15555550142", "voice_mode": "gather", "idempotency_key": "k"},
+        "make-call",
+        {"to": "+15555550142", "voice_mode": "gather", "idempotency_key": "k"},
+        MADE,
+        actions.MakeCall,
+    ),
+    (
         "run_action",
         {"input": "Call (555) 555-0142", "action": "MAKE_CALL", "dry_run": True, "idempotency_key": "k"},
         "run-action",

@@ -66,3 +66,13 @@ def test_what_is_no_number_is_reported_with_the_variables_name(written: str) -> 
 
 def test_a_number_is_read() -> None:
     assert config.number("365", "RETENTION_DAYS") == 365
+
+
+def test_a_voice_mode_is_read_by_its_name() -> None:
+    assert [config.voice_mode(name) for name in ("stream", "relay", "gather")] == ["stream", "relay", "gather"]
+
+
+@pytest.mark.parametrize("written", ["", "Stream", "telepathy"])
+def test_what_is_no_voice_mode_is_reported_with_the_variables_name(written: str) -> None:
+    with pytest.raises(Misconfigured, match="VOICE_MODE"):
+        config.voice_mode(written)

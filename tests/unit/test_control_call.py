@@ -83,12 +83,12 @@ def test_words_are_spoken_and_the_line_stays_open(calling: FakeCalling) -> None:
     assert document(calling) == [("Say", {}, 'One <moment> & a "half" 👋'), ("Pause", {"length": "20"}, "")]
 
 
-OPEN = stream(1, leg=2)
+OPEN = stream(1, leg=2, mode="relay")
 OVER_ALREADY = stream(1, leg=2, ended_at="2026-11-22T08:00:09.000Z", end="closed")
 BACK: Verb = (
     "Redirect",
     {"method": "POST"},
-    "https://example.com/webhooks/twilio/voice?leg=3&reopened=0#rc=1&rp=5xx,ct&rt=5000",
+    "https://example.com/webhooks/twilio/voice?mode=relay&leg=3&reopened=0#rc=1&rp=5xx,ct&rt=5000",
 )
 STAY: Verb = ("Pause", {"length": "20"}, "")
 

@@ -288,6 +288,13 @@ def test_two_invocations_without_a_key_are_two_calls(phone: Phone) -> None:
     assert phone.rung == 2
 
 
+@pytest.mark.parametrize("heard", [{"say": "Hello"}, {"twiml": "<Response/>"}, {"url": "https://example.com"}], ids=str)
+def test_a_call_that_does_not_lead_to_the_agent_has_no_voice_mode(phone: Phone, heard: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest, match="`voice_mode`"):
+        phone.call(**{"say": None, "voice_mode": "relay"} | heard)
+    assert phone.rung == 0
+
+
 @pytest.mark.parametrize(
     "other",
     [
@@ -296,6 +303,7 @@ def test_two_invocations_without_a_key_are_two_calls(phone: Phone) -> None:
         {"say": "Goodbye"},
         {"say": None, "url": "https://example.com"},
         {"say": None},
+        {"say": None, "voice_mode": "relay"},
         {"time_limit": 60},
         {"record": True},
         {"machine_detection": {}},

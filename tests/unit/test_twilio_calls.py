@@ -167,6 +167,14 @@ def test_a_call_with_nothing_to_hear_asks_our_webhook_with_its_request_and_has_t
     assert "Twiml" not in form
 
 
+def test_a_call_in_a_mode_of_its_own_tells_our_webhook_which(twilio: Server, calls: Calls) -> None:
+    twilio.script = [answer()]
+
+    calls().calling.make(dataclasses.replace(REQUEST, twiml=None, voice_mode="gather"))
+
+    assert dict(parse_qsl(urlsplit(twilio.asked[0].form["Url"][0]).query))["mode"] == "gather"
+
+
 def test_a_recording_is_asked_for_with_word_of_its_end(twilio: Server, calls: Calls) -> None:
     twilio.script = [answer()]
 

@@ -121,7 +121,7 @@ def test_a_caller_is_greeted_and_heard_while_what_hears_wakes_up(phone: Phone) -
     token: Verb = ("Parameter", {"name": "token", "value": token_in(document)}, "")
     stream: Verb = ("Stream", {"url": SOCKET, "statusCallback": f"{PUBLIC}/status#rc=3&rp=5xx,ct,rt"}, [token])
     assert connect == ("Connect", {}, [stream])
-    assert redirect == ("Redirect", {"method": "POST"}, f"{PUBLIC}/voice?leg=1&reopened=1#rc=1&rp=5xx,ct&rt=5000")
+    assert redirect == ("Redirect", {"method": "POST"}, f"{PUBLIC}/voice?mode=stream&leg=1&reopened=1#rc=1&rp=5xx,ct&rt=5000")
     assert types(phone) == ["CALL_RECEIVED"]
     warm = {"warm": True}
     assert phone.stack.invoked() == [

@@ -43,6 +43,7 @@ from twilio_plugin.domain.actions import (
     SendSms,
 )
 from twilio_plugin.domain.address import Channel
+from twilio_plugin.domain.call import VoiceMode
 from twilio_plugin.domain.validation import validated
 from twilio_plugin.errors import InvocationFailed, PluginError
 from twilio_plugin.invoker import Invoker, function_arns
@@ -155,6 +156,7 @@ class TwilioPlugin:
         say: str | None = None,
         twiml: str | None = None,
         url: str | None = None,
+        voice_mode: VoiceMode | None = None,
         from_: str | None = None,
         record: bool = False,
         machine_detection: DetectMachine | None = None,
@@ -167,6 +169,7 @@ class TwilioPlugin:
             "say": say,
             "twiml": twiml,
             "url": url,
+            "voice_mode": voice_mode,
             "from": from_,
             "record": record,
             "machine_detection": machine_detection,

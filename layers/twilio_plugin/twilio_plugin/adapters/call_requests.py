@@ -86,6 +86,7 @@ def _item(request: CallRequest) -> Item:
         "time_limit": request.time_limit,
         "twiml": request.twiml,
         "url": request.url,
+        "voice_mode": request.voice_mode,
         "record": request.record,
         **detection_item(request.machine_detection),
     }
@@ -100,6 +101,7 @@ def _request(item: Item) -> CallRequest:
         time_limit=item["time_limit"],
         twiml=item.get("twiml"),
         url=item.get("url"),
+        voice_mode=item.get("voice_mode"),
         record=item.get("record", False),
         machine_detection=detection(item),
     )

@@ -55,8 +55,9 @@ class TwilioCalls:
             return {"twiml": request.twiml}
         if request.url:
             return {"url": request.url}
+        mode = f"&mode={request.voice_mode}" if request.voice_mode else ""
         return {
-            "url": f"{self._webhook_url}/voice?{query}{RETRY_DOCUMENT}",
+            "url": f"{self._webhook_url}/voice?{query}{mode}{RETRY_DOCUMENT}",
             "fallback_url": f"{self._webhook_url}/voice/fallback",
         }
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from twilio_plugin.domain.address import Channel
 from twilio_plugin.domain.audio import BYTES_PER_SECOND
-from twilio_plugin.domain.call import CallDirection
+from twilio_plugin.domain.call import CallDirection, VoiceMode
 from twilio_plugin.domain.machine_detection import OnMachine
 from twilio_plugin.domain.segments import MAX_BODY, MIN_LIMIT, Encoding
 
@@ -100,6 +100,8 @@ class MakeCall(_Input):
     """Or a TwiML document to run."""
     url: _Url = None
     """Or where Twilio fetches one."""
+    voice_mode: VoiceMode | None = None
+    """How they talk to the agent; as the stack's parameter `VoiceMode` says where it is left out."""
     from_: Annotated[str | None, Field(alias="from")] = None
     """Our number; the stack's number where none is given."""
     record: bool = False

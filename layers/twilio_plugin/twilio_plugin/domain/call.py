@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from twilio_plugin.domain.address import Address, conversation_id
 from twilio_plugin.domain.machine_detection import MachineDetection
 from twilio_plugin.domain.message import required
 
 CallDirection = Literal["inbound", "outbound"]
+# How a person and the agent talk: the call's sound over a socket, words over a socket (ConversationRelay), or documents that
+# listen and speak (<Gather>) without a socket.
+VoiceMode = Literal["stream", "relay", "gather"]
 
 # A status replaces another only if its rank is higher; the first final one stays. `in-progress` is the answered call.
 CALL_RANK = {
@@ -34,6 +37,12 @@ HIDDEN_CALLER = "anonymous"  # in the place of a number that the caller hides
 _KNOWN = {"AccountSid", "ApiVersion", "CallSid", "CallStatus", "Called", "Caller", "Direction", "From", "To"}
 
 
+def voice_mode(written: str) -> VoiceMode | None:
+    """The mode of this name, if there is one."""
+    modes: tuple[VoiceMode, ...] = get_args(VoiceMode)
+    return next((mode for mode in modes if mode == written), None)
+
+
 def call_rank(status: str) -> int:
     """0 for a status this version does not know, so that it never hides one it knows."""
     return CALL_RANK.get(status, 0)
@@ -52,6 +61,8 @@ class CallRequest:
     """Seconds until Twilio ends the call."""
     twiml: str | None = None
     url: str | None = None
+    voice_mode: VoiceMode | None = None
+    """How they talk to the agent; as the stack does where it is left open."""
     record: bool = False
     machine_detection: MachineDetection | None = None
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from twilio_plugin.domain.address import Channel
-from twilio_plugin.domain.call import CallDirection
+from twilio_plugin.domain.call import CallDirection, VoiceMode
 from twilio_plugin.domain.message import Media
 from twilio_plugin.domain.opt_out import ContactState, OptOutType
 from twilio_plugin.domain.speech import InterruptionCause
@@ -313,6 +313,8 @@ class VoiceStreamStarted(_InStream):
 
     leg: int = 0
     """0 for the call's first stream; more where one before it ended early."""
+    mode: VoiceMode = "stream"
+    """How they talk: the call's sound (``stream``), words by ConversationRelay (``relay``), or documents (``gather``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from twilio_plugin.domain.call import CallDirection
+from twilio_plugin.domain.call import CallDirection, VoiceMode
 from twilio_plugin.errors import StreamRefused
 
 # Why a stream is over. ``closed``: Twilio or we closed the socket. ``no_reply``: the agent left the person waiting.
@@ -40,6 +40,7 @@ class Stream:
     from_: str
     to: str
     started_at: str
+    mode: VoiceMode = "stream"
     ended_at: str | None = None
     end: StreamEnd | None = None
     session_id: str | None = None

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, fields
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from twilio_plugin.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from twilio_plugin.domain.call import VoiceMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class VoiceWebhook:
     twilio_secret: str
     twilio_webhook_url: str
     twilio_websocket_url: str
+    voice_mode: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +282,16 @@ def read(kind: type[Config]) -> Config:
     if missing:
         raise Misconfigured(f"Environment variables are missing or empty: {', '.join(missing)}.")
     return kind(**{name: os.environ[name.upper()] for name in names})
+
+
+def voice_mode(written: str) -> VoiceMode:
+    """The variable VOICE_MODE. Raises Misconfigured, naming it."""
+    from twilio_plugin.domain.call import voice_mode as named
+
+    mode = named(written)
+    if mode is None:
+        raise Misconfigured(f"The environment variable VOICE_MODE is {written[:20]!r}; it is stream, relay or gather.")
+    return mode
 
 
 def number(written: str, name: str) -> int:

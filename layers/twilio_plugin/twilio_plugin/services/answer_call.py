@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from twilio_plugin.domain import twiml
-from twilio_plugin.domain.call import CallUpdate
+from twilio_plugin.domain.call import CallUpdate, VoiceMode, voice_mode
 from twilio_plugin.domain.events import CallReceived, event_id
 from twilio_plugin.domain.stream import MAX_REOPENINGS
 from twilio_plugin.domain.timestamp import iso
@@ -31,6 +31,8 @@ class Answering:
     greeting: str
     sorry: str
     """What a person hears for whom nobody is there."""
+    voice_mode: VoiceMode
+    """How people talk to the agent where a call's URL does not say."""
     websocket_url: str
     webhook_url: str
     """The root of our webhooks."""
@@ -46,8 +48,9 @@ def answer(call: CallUpdate, fields: dict[str, str], query: Mapping[str, str], b
     Raises:
         StorageUnavailable: nothing was stored.
     """
+    mode = voice_mode(query.get("mode", "")) or by.voice_mode
     if "leg" in query:
-        return _go_on(call.call_sid, _number(query, "leg"), _number(query, "reopened"), by)
+        return _go_on(call.call_sid, mode, _number(query, "leg"), _number(query, "reopened"), by)
     inbound = call.direction == "inbound"
     if inbound:
         answer_call(call, fields, by.calls, by.clock)
@@ -56,7 +59,7 @@ def answer(call: CallUpdate, fields: dict[str, str], query: Mapping[str, str], b
         track_call(dataclasses.replace(call, status="in-progress"), by.calls, by.clock)
     with suppress(PluginError):
         by.warm()
-    return twiml.document(twiml.say(by.greeting) if inbound else None, *_stream(call.call_sid, 0, 0, by))
+    return twiml.document(twiml.say(by.greeting) if inbound else None, *_line(call.call_sid, mode, 0, 0, by))
 
 
 def answer_call(call: CallUpdate, fields: dict[str, str], calls: Calls, clock: Clock) -> bool:
@@ -84,12 +87,12 @@ def apology(words: str) -> str:
     return twiml.document(twiml.say(words), twiml.hangup())
 
 
-def leg_url(webhook_url: str, leg: int, *, reopened: int) -> str:
+def leg_url(webhook_url: str, mode: VoiceMode, leg: int, *, reopened: int) -> str:
     """Where a call goes on with its next stream. `reopened` counts the times that it did so on its own."""
-    return f"{webhook_url}/voice?{urlencode({'leg': leg, 'reopened': reopened})}{RETRY_DOCUMENT}"
+    return f"{webhook_url}/voice?{urlencode({'mode': mode, 'leg': leg, 'reopened': reopened})}{RETRY_DOCUMENT}"
 
 
-def _go_on(call_sid: str, leg: int | None, reopened: int | None, by: Answering) -> str:
+def _go_on(call_sid: str, mode: VoiceMode, leg: int | None, reopened: int | None, by: Answering) -> str:
     """The document got here behind a stream that has ended, or by a change of ours."""
     call = by.calls.call(call_sid)
     if leg is None or reopened is None or call is None:
@@ -102,18 +105,18 @@ def _go_on(call_sid: str, leg: int | None, reopened: int | None, by: Answering) 
         return apology(by.sorry)
     if reopened > MAX_REOPENINGS:
         return apology(LOST)
-    return twiml.document(*_stream(call_sid, leg, reopened, by))
+    return twiml.document(*_line(call_sid, mode, leg, reopened, by))
 
 
-def _stream(call_sid: str, leg: int, reopened: int, by: Answering) -> tuple[twiml.Verb, twiml.Verb]:
-    """The call's sound over the socket, and what comes when that ends first."""
+def _line(call_sid: str, mode: VoiceMode, leg: int, reopened: int, by: Answering) -> tuple[twiml.Verb, ...]:
+    """How the person and the agent hear each other, and what comes when that ends before the call."""
     return (
         twiml.connect_stream(
             by.websocket_url,
             parameters={"token": by.token(call_sid, leg)},
             status_callback=f"{by.webhook_url}/status{RETRY_CALLBACK}",
         ),
-        twiml.redirect(leg_url(by.webhook_url, leg + 1, reopened=reopened + 1)),
+        twiml.redirect(leg_url(by.webhook_url, mode, leg + 1, reopened=reopened + 1)),
     )
 
 

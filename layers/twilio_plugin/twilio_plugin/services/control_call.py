@@ -67,7 +67,7 @@ def _afterwards(call_sid: str, by: Controller) -> twiml.Verb:
     stream = by.streams.of_call(call_sid)
     if stream is None or stream.ended_at:
         return twiml.pause(by.stay_seconds)
-    return twiml.redirect(leg_url(by.webhook_url, stream.leg + 1, reopened=0))
+    return twiml.redirect(leg_url(by.webhook_url, stream.mode, stream.leg + 1, reopened=0))
 
 
 def _refuse_what_does_not_belong(request: ControlCall) -> None:

@@ -68,13 +68,15 @@ def prepare(request: actions.MakeCall, request_id: str, by: Caller) -> CallReque
         InvalidRequest, InvalidPhoneNumber: as `make_call`.
     """
     document, url = document_or_url(request.say, request.twiml, request.url)
+    if request.voice_mode and (document or url):
+        raise InvalidRequest("`voice_mode` says how the person talks to the agent: it goes without `say`, `twiml` and `url`.")
     detection = _machine_detection(request.machine_detection)
     recipient = e164(request.to, default_region=by.default_region)
     sender = e164(request.from_ or by.phone_number, default_region=by.default_region)
     if sender == recipient:
         raise InvalidRequest("`to` is our own number: it would call itself.")
     asked = asdict(detection) if detection else None
-    facts = json.dumps([recipient, sender, document, url, request.time_limit, request.record, asked])
+    facts = json.dumps([recipient, sender, document, url, request.voice_mode, request.time_limit, request.record, asked])
     return CallRequest(
         request_id=request.idempotency_key or request_id,
         fingerprint=hashlib.sha256(facts.encode()).hexdigest(),
@@ -83,6 +85,7 @@ def prepare(request: actions.MakeCall, request_id: str, by: Caller) -> CallReque
         time_limit=request.time_limit,
         twiml=document,
         url=url,
+        voice_mode=request.voice_mode,
         record=request.record,
         machine_detection=detection,
     )

@@ -47,6 +47,7 @@ def voice_webhook() -> Handler:
         clock=parts.now,
         greeting=env.greeting,
         sorry=SORRY,
+        voice_mode=config.voice_mode(env.voice_mode),
         websocket_url=env.twilio_websocket_url,
         webhook_url=env.twilio_webhook_url,
         token=token,
