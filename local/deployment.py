@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -27,6 +28,14 @@ def build(template: Path) -> Path:
     tools = json.loads((ROOT / ".local" / "tools.json").read_text())
     folder = ROOT / ".local" / "build" / template.parent.name
     built, stamp = folder / "template.yaml", folder / ".built-from"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder.parent / f"{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another process may be at it: then it is built when our turn comes
+        _build(template, built, stamp, tools)
+    return built
+
+
+def _build(template: Path, built: Path, stamp: Path, tools: Mapping[str, str]) -> None:
     wanted = _fingerprint(template, tools["python"])
     if not (built.exists() and stamp.exists() and stamp.read_text() == wanted):
         # The engine runs functions on its own interpreter, so its layers are built for that one.
@@ -36,9 +45,8 @@ def build(template: Path) -> Path:
             "LAYER_UV": tools["uv"],
             "PYTHON": tools["python"],
         }
-        _sam(["build", "--template-file", str(template), "--build-dir", str(folder)], environment)
+        _sam(["build", "--template-file", str(template), "--build-dir", str(built.parent)], environment)
         stamp.write_text(wanted)
-    return built
 
 
 def deploy(engine: Engine, built: Path, stack_name: str, parameters: Mapping[str, str]) -> dict[str, str]:

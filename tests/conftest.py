@@ -1,0 +1,18 @@
+"""How the tests are divided between processes (``pytest -n 2 --dist loadgroup``): by file, but for those that share a stack."""
+
+from __future__ import annotations
+
+import pytest
+
+# People really speak in these, for minutes: one stack for them, another for all that only exchanges requests.
+_SPOKEN = {"test_sessions", "test_stack", "test_voice"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A group is one process's; the long ones are collected, and so begun, first."""
+    for item in items:
+        file = item.path
+        group = str(file)
+        if file.parent.name == "e2e":
+            group = "spoken calls" if file.stem in _SPOKEN else "requests"
+        item.add_marker(pytest.mark.xdist_group(group))
