@@ -108,3 +108,16 @@ def test_a_bus_that_refuses_everything_is_one_error_with_its_cause(bus: EventBri
         bus.publish(announcements(1))
 
     assert isinstance(refused.value.__cause__, ClientError)
+
+
+def test_what_the_bus_took_is_told_once_and_what_it_refused_is_not(
+    _client: EventBridgeClient, stub: Stubber, pauses: list[float]
+) -> None:
+    told: list[str] = []
+    bus = EventBridgeBus(_client, "phone", lambda taken: told.extend(one.event_id for one in taken))
+    takes(stub, range(3), but=[1, 2])
+    takes(stub, [1, 2], but=[2])
+    takes(stub, [2], but=[2])
+
+    assert bus.publish(announcements(*range(3))) == {"event 2"}
+    assert told == ["event 0", "event 1"]

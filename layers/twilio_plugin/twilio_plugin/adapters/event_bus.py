@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +23,13 @@ _TRIES = 3
 class EventBridgeBus:
     """`EventBus` on EventBridge, which answers 200 even when it took only some of the entries."""
 
-    def __init__(self, client: EventBridgeClient, bus_name: str) -> None:
+    def __init__(
+        self, client: EventBridgeClient, bus_name: str, published: Callable[[Sequence[Announcement]], None] = lambda _: None
+    ) -> None:
+        """`published` is told what the bus has taken."""
         self._client = client
         self._bus_name = bus_name
+        self._published = published
 
     def publish(self, announcements: Sequence[Announcement]) -> set[str]:
         """Raises StorageUnavailable when the bus cannot be reached at all."""
@@ -42,9 +46,11 @@ class EventBridgeBus:
                 answer = self._client.put_events(Entries=[self._entry(one) for one in batch])
             except (ClientError, BotoCoreError) as error:
                 raise StorageUnavailable(f"EventBridge refused or could not be reached: {type(error).__name__}.") from error
-            if not answer["FailedEntryCount"]:
+            refused = [one for one, entry in zip(batch, answer["Entries"], strict=True) if entry.get("ErrorCode")]
+            self._published([one for one in batch if one not in refused])
+            if not refused:
                 return []
-            batch = [one for one, entry in zip(batch, answer["Entries"], strict=True) if entry.get("ErrorCode")]
+            batch = refused
         return batch
 
     def _entry(self, one: Announcement) -> Any:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from twilio_plugin.adapters.connections import ApiGatewayConnections
     from twilio_plugin.adapters.conversations import ConversationsTable
     from twilio_plugin.adapters.dynamodb import DynamoDB
+    from twilio_plugin.adapters.event_bus import EventBridgeBus
     from twilio_plugin.adapters.media_frames import MediaFrames
     from twilio_plugin.adapters.outbox import OutboxTable
     from twilio_plugin.adapters.secrets import TwilioSecret
@@ -79,6 +80,14 @@ def outbox(env: _WithOutbox) -> OutboxTable:
     from twilio_plugin.adapters.outbox import OutboxTable
 
     return OutboxTable(dynamodb(), env.outbox_table)
+
+
+def bus(name: str) -> EventBridgeBus:
+    """The bus, which is named like the stack; what it takes is counted."""
+    from twilio_plugin.adapters.event_bus import EventBridgeBus
+    from twilio_plugin.runtime.metrics import counter
+
+    return EventBridgeBus(boto3.client("events", config=AWS), name, counter(name))
 
 
 def calls(env: _WithCalls, events: OutboxTable) -> CallsTable:

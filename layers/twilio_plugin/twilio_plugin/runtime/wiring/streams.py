@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
-import boto3
-
 from twilio_plugin.runtime import config
 from twilio_plugin.runtime.observability import logger
 from twilio_plugin.runtime.wiring import parts
@@ -101,7 +99,6 @@ def media_stream() -> Handler:
 
 def call_session() -> Handler:
     from twilio_plugin.adapters.engines import load
-    from twilio_plugin.adapters.event_bus import EventBridgeBus
     from twilio_plugin.adapters.voice_activity import WebRtcVoiceActivity
     from twilio_plugin.domain.turns import TurnDetector
     from twilio_plugin.runtime.websocket import session
@@ -124,7 +121,7 @@ def call_session() -> Handler:
         connections=connections,
         conversations=conversations,
         sessions=parts.sessions(env.call_session_function),
-        bus=EventBridgeBus(boto3.client("events", config=parts.AWS), env.event_bus_name),
+        bus=parts.bus(env.event_bus_name),
         transcriber=transcriber,
         turn_detector=lambda cursor: TurnDetector(
             WebRtcVoiceActivity().is_voiced, cursor=cursor, endpoint_milliseconds=endpointing

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import boto3
-
 from twilio_plugin.runtime import config
 from twilio_plugin.runtime.observability import logger
 from twilio_plugin.runtime.wiring import parts
@@ -75,13 +73,12 @@ def status_webhook() -> Handler:
 
 
 def event_relay() -> Handler:
-    from twilio_plugin.adapters.event_bus import EventBridgeBus
     from twilio_plugin.adapters.outbox import OutboxTable, from_stream
     from twilio_plugin.runtime.stream import relay
     from twilio_plugin.services.relay_events import relay_events
 
     env = config.read(config.Relay)
-    bus = EventBridgeBus(boto3.client("events", config=parts.AWS), env.event_bus_name)
+    bus = parts.bus(env.event_bus_name)
     outbox = OutboxTable(parts.dynamodb(), env.outbox_table)
     return relay(from_stream, lambda announcements: relay_events(announcements, bus, outbox))
 
@@ -91,7 +88,6 @@ def reconcile() -> Handler:
 
     from twilio_plugin.adapters.call_requests import CallRequestsTable
     from twilio_plugin.adapters.claims import Claims
-    from twilio_plugin.adapters.event_bus import EventBridgeBus
     from twilio_plugin.adapters.sends import SendsTable
     from twilio_plugin.services import reconcile as service
     from twilio_plugin.services import reconcile_calls as call_service
@@ -102,7 +98,7 @@ def reconcile() -> Handler:
     outbox, conversations = parts.tables(env)
     by = service.Reconciler(
         outbox=outbox,
-        bus=EventBridgeBus(boto3.client("events", config=parts.AWS), env.event_bus_name),
+        bus=parts.bus(env.event_bus_name),
         sends=SendsTable(parts.dynamodb(), env.conversations_table, outbox, conversations, parts.now),
         texting=parts.texting(env),
         clock=parts.now,

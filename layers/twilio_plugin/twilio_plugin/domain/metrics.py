@@ -1,0 +1,84 @@
+"""What can be counted of the phone. Metrics follow events: `of_event` is the one place that says which event counts as what.
+
+Every metric has the dimension ``stack``; one with a further `dimension` is there once without it, for sums and alarms, and
+once for each value of it. A dimension has few values, and never a number, a SID or a word of anybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+NAMESPACE = "TwilioPlugin"
+
+Unit = Literal["Count", "Milliseconds", "Seconds"]
+Detail = Mapping[str, Any]
+"""An event's detail as JSON has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric, and where its value is found in the detail of the event that it counts. None is no value."""
+
+    name: str
+    unit: Unit
+    meaning: str
+    event: str
+    """The detail-type."""
+    value: Callable[[Detail], float | None] = lambda _: 1
+    dimension: str | None = None
+    """The field of the detail by whose values it is also counted; the dimension has its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One value. `dimensions` are those beside ``stack``."""
+
+    name: str
+    unit: Unit
+    value: float
+    dimensions: tuple[tuple[str, str], ...] = ()
+
+
+def _field(name: str) -> Callable[[Detail], float | None]:
+    return lambda detail: detail.get(name)
+
+
+METRICS: tuple[Metric, ...] = (
+    Metric("TextsReceived", "Count", "texts that people sent", "SMS_RECEIVED"),
+    Metric("SegmentsReceived", "Count", "the segments they took", "SMS_RECEIVED", _field("num_segments")),
+    Metric("TextsSent", "Count", "messages that Twilio accepted", "SMS_SENT"),
+    Metric("SegmentsSent", "Count", "the segments they take: what Twilio bills", "SMS_SENT", _field("segments")),
+    Metric("TextStatuses", "Count", "steps of our messages: sent, delivered, read", "SMS_STATUS_CHANGED", dimension="status"),
+    Metric("TextsFailed", "Count", "messages that did not arrive, by Twilio's code", "SMS_FAILED", dimension="error_code"),
+    Metric("OptOutChanges", "Count", "people who said STOP or START", "OPT_OUT_CHANGED", dimension="state"),
+    Metric("CallsReceived", "Count", "people who called", "CALL_RECEIVED"),
+    Metric("CallsStarted", "Count", "calls of ours that Twilio accepted", "CALL_STARTED"),
+    Metric("CallsEnded", "Count", "calls that are over, by how they ended", "CALL_ENDED", dimension="status"),
+    Metric("CallSeconds", "Seconds", "how long they took", "CALL_ENDED", _field("duration")),
+    Metric("StreamsStarted", "Count", "times that the agent began to hear somebody", "VOICE_STREAM_STARTED", dimension="mode"),
+    Metric("StreamsEnded", "Count", "times that it stopped, by why", "VOICE_STREAM_ENDED", dimension="reason"),
+    Metric("FramesHeard", "Count", "frames of audio that were heard, 20 ms each", "VOICE_STREAM_ENDED", _field("frames")),
+    Metric("FramesLost", "Count", "frames that never came", "VOICE_STREAM_ENDED", _field("gaps")),
+    Metric("TurnsHeard", "Count", "things that people said in calls", "SPEECH_RECEIVED"),
+    Metric("KeysPressed", "Count", "keys that people pressed", "DTMF_RECEIVED"),
+    Metric("UtterancesPlayed", "Count", "things that the agent said to the end", "SPEECH_PLAYED"),
+    Metric("Interruptions", "Count", "things that it did not, by why", "SPEECH_INTERRUPTED", dimension="cause"),
+    Metric(
+        "AgentFailures", "Count", "times that the agent behind the bridge did not answer", "AGENT_FAILED", dimension="reason"
+    ),
+)
+# Events that count as nothing: another of the same story does.
+UNCOUNTED = frozenset({"CALL_STATUS_CHANGED", "CALL_ANSWERED_BY", "CALL_RECORDED", "SPEECH_PARTIAL"})
+
+
+def of_event(detail_type: str, detail: Detail) -> Iterator[Measured]:
+    """What one event counts as. Nothing for an event, or a field, that is not counted."""
+    for metric in METRICS:
+        value = metric.value(detail) if metric.event == detail_type else None
+        if value is None:
+            continue
+        yield Measured(metric.name, metric.unit, value)
+        if metric.dimension and metric.dimension in detail:
+            yield Measured(metric.name, metric.unit, value, ((metric.dimension, str(detail[metric.dimension])),))
