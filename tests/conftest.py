@@ -1,8 +1,13 @@
-"""How the tests are divided between processes (``pytest -n 2 --dist loadgroup``): by file, but for those that share a stack."""
+"""What the tests are told, and how they are divided between processes (``pytest -n 2 --dist loadgroup``): by file, but for those that share a stack."""
 
 from __future__ import annotations
 
+import os
+
 import pytest
+
+# Of every function in the template; the logger reads it when it is imported.
+os.environ["POWERTOOLS_SERVICE_NAME"] = "phone"
 
 # People really speak in these, for minutes: one stack for them, another for all that only exchanges requests.
 _SPOKEN = {"test_sessions", "test_stack", "test_voice"}

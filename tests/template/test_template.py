@@ -37,6 +37,8 @@ CONFIGS: dict[str, Any] = {
     "bridge-queue": config.BridgeQueue,
 }
 LONGEST_STACK_NAME = 43
+# What the logger and the metrics of every function read by themselves.
+OF_EVERY_FUNCTION = {"POWERTOOLS_SERVICE_NAME"}
 # AWS has no resource to name for these.
 WITHOUT_RESOURCES = {"polly:SynthesizeSpeech", "transcribe:StartStreamTranscription"}
 
@@ -59,12 +61,13 @@ def test_every_function_is_named_after_its_folder(functions: dict[str, dict[str,
 def test_a_functions_environment_is_exactly_its_config(functions: dict[str, dict[str, Any]], name: str) -> None:
     expected = {field.name.upper() for field in dataclasses.fields(CONFIGS[name])}
 
-    assert set(functions[name]["Environment"]["Variables"]) == expected
+    assert set(functions[name]["Environment"]["Variables"]) == expected | OF_EVERY_FUNCTION
 
 
 def test_every_function_has_a_config_but_the_one_that_stands_alone(functions: dict[str, dict[str, Any]]) -> None:
     assert set(functions) == {*CONFIGS, "voice-fallback"}
-    assert not {"Environment", "Layers"} & functions["voice-fallback"].keys()
+    assert "Layers" not in functions["voice-fallback"]
+    assert set(functions["voice-fallback"]["Environment"]["Variables"]) == OF_EVERY_FUNCTION
 
 
 def test_function_names_fit_for_the_longest_stack_name(functions: dict[str, dict[str, Any]]) -> None:

@@ -30,8 +30,14 @@ def stub(_client: EventBridgeClient) -> Iterator[Stubber]:
 
 
 @pytest.fixture
-def bus(_client: EventBridgeClient, stub: Stubber) -> EventBridgeBus:
-    return EventBridgeBus(_client, "phone")
+def told() -> list[str]:
+    """The ids of what the bus has taken."""
+    return []
+
+
+@pytest.fixture
+def bus(_client: EventBridgeClient, stub: Stubber, told: list[str]) -> EventBridgeBus:
+    return EventBridgeBus(_client, "phone", lambda taken: told.extend(one.event_id for one in taken))
 
 
 @pytest.fixture
@@ -111,10 +117,8 @@ def test_a_bus_that_refuses_everything_is_one_error_with_its_cause(bus: EventBri
 
 
 def test_what_the_bus_took_is_told_once_and_what_it_refused_is_not(
-    _client: EventBridgeClient, stub: Stubber, pauses: list[float]
+    bus: EventBridgeBus, stub: Stubber, pauses: list[float], told: list[str]
 ) -> None:
-    told: list[str] = []
-    bus = EventBridgeBus(_client, "phone", lambda taken: told.extend(one.event_id for one in taken))
     takes(stub, range(3), but=[1, 2])
     takes(stub, [1, 2], but=[2])
     takes(stub, [2], but=[2])

@@ -53,7 +53,7 @@ def test_a_line_says_which_service_it_is_of(log: io.StringIO) -> None:
     logger.info("hello")
 
     line = json.loads(log.getvalue())
-    assert (line["service"], line["message"], line["level"]) == ("twilio-plugin", "hello", "INFO")
+    assert (line["service"], line["message"], line["level"]) == ("phone", "hello", "INFO")
 
 
 def test_nothing_else_writes_the_plugins_lines(log: io.StringIO, caplog: pytest.LogCaptureFixture) -> None:
@@ -61,4 +61,4 @@ def test_nothing_else_writes_the_plugins_lines(log: io.StringIO, caplog: pytest.
     logger.info("from %s", NUMBER)
 
     assert log.getvalue().count("\n") == 1
-    assert not [one for one in logging.getLogger("twilio-plugin").handlers if type(one) is logging.StreamHandler][1:]
+    assert not [one for one in logging.getLogger("phone").handlers if type(one) is logging.StreamHandler][1:]

@@ -1,7 +1,7 @@
 """What can be counted of the phone. Metrics follow events: `of_event` is the one place that says which event counts as what.
 
-Every metric has the dimension ``stack``; one with a further `dimension` is there once without it, for sums and alarms, and
-once for each value of it. A dimension has few values, and never a number, a SID or a word of anybody.
+Every metric has the dimension ``service``, the stack's name; one with a further `dimension` is there once without it, for
+sums and alarms, and once for each value of it. A dimension has few values, and never a number, a SID or a word of anybody.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ class Metric:
     name: str
     unit: Unit
     meaning: str
-    event: str
-    """The detail-type."""
+    event: str | None
+    """The detail-type. None for what no event tells: it is counted where it happens."""
     value: Callable[[Detail], float | None] = lambda _: 1
     dimension: str | None = None
-    """The field of the detail by whose values it is also counted; the dimension has its name."""
+    """By what it is also counted: a field of the detail where there is an event."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One value. `dimensions` are those beside ``stack``."""
+    """One value. `dimensions` are those beside ``service``."""
 
     name: str
     unit: Unit
@@ -45,7 +45,14 @@ def _field(name: str) -> Callable[[Detail], float | None]:
     return lambda detail: detail.get(name)
 
 
+REFUSALS = Metric("Refusals", "Count", "invocations that ended in an error of the plugin's", None, dimension="error_type")
+WEBHOOKS_REFUSED = Metric(
+    "WebhooksRefused", "Count", "requests and handshakes that were not Twilio's, or not readable", None, dimension="reason"
+)
+
 METRICS: tuple[Metric, ...] = (
+    REFUSALS,
+    WEBHOOKS_REFUSED,
     Metric("TextsReceived", "Count", "texts that people sent", "SMS_RECEIVED"),
     Metric("SegmentsReceived", "Count", "the segments they took", "SMS_RECEIVED", _field("num_segments")),
     Metric("TextsSent", "Count", "messages that Twilio accepted", "SMS_SENT"),
@@ -77,8 +84,16 @@ def of_event(detail_type: str, detail: Detail) -> Iterator[Measured]:
     """What one event counts as. Nothing for an event, or a field, that is not counted."""
     for metric in METRICS:
         value = metric.value(detail) if metric.event == detail_type else None
-        if value is None:
-            continue
-        yield Measured(metric.name, metric.unit, value)
-        if metric.dimension and metric.dimension in detail:
-            yield Measured(metric.name, metric.unit, value, ((metric.dimension, str(detail[metric.dimension])),))
+        if value is not None:
+            yield from _measured(metric, value, detail.get(metric.dimension or ""))
+
+
+def of_refusal(metric: Metric, why: str) -> Iterator[Measured]:
+    """What one refusal counts as; `why` is the name of an error class."""
+    return _measured(metric, 1, why)
+
+
+def _measured(metric: Metric, value: float, by: object) -> Iterator[Measured]:
+    yield Measured(metric.name, metric.unit, value)
+    if metric.dimension and by is not None:
+        yield Measured(metric.name, metric.unit, value, ((metric.dimension, str(by)),))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
+from twilio_plugin.domain.metrics import WEBHOOKS_REFUSED, of_refusal
 from twilio_plugin.errors import (
     InvalidSignature,
     PluginError,
@@ -16,6 +17,7 @@ from twilio_plugin.errors import (
     WebhookRefused,
     WebhookTooLarge,
 )
+from twilio_plugin.runtime.metrics import emit
 from twilio_plugin.runtime.observability import logger
 
 ROOT = "/webhooks/twilio"
@@ -76,6 +78,7 @@ def webhook(
             return use_case(form, dict(parse_qsl(event.get("rawQueryString", "")))) or answer
         except WebhookRefused as refusal:
             logger.warning("webhook refused", extra={"reason": type(refusal).__name__, "status": refusal.status})
+            emit(of_refusal(WEBHOOKS_REFUSED, type(refusal).__name__))
             return _problem(refusal.status, refusal)
         except PluginError as failure:
             logger.exception("webhook failed")

@@ -7,8 +7,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from twilio_plugin.domain.metrics import REFUSALS, of_refusal
 from twilio_plugin.domain.validation import Input, validated
 from twilio_plugin.errors import PluginError
+from twilio_plugin.runtime.metrics import emit
 from twilio_plugin.runtime.observability import logger
 
 Handler = Callable[[Any, Any], Any]
@@ -26,6 +28,7 @@ def function(expects: type[Input], use_case: Callable[[Input, str], BaseModel]) 
             result = use_case(validated(expects, payload), context.aws_request_id)
         except PluginError as error:
             logger.warning("refused", extra={"error_type": type(error).__name__, "reason": str(error)})
+            emit(of_refusal(REFUSALS, type(error).__name__))
             raise
         logger.info("done")
         return result.model_dump(mode="json", by_alias=True, exclude_none=True)

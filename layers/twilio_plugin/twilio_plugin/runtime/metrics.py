@@ -1,9 +1,12 @@
-"""Metrics, as lines of the log that CloudWatch reads (its embedded metric format): no request, and nothing to wait for."""
+"""Metrics, as lines of the log that CloudWatch reads (its embedded metric format): no request, and nothing to wait for.
+
+The dimension ``service`` is Powertools' own, from the variable POWERTOOLS_SERVICE_NAME: the stack's name.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -15,16 +18,12 @@ if TYPE_CHECKING:
     from twilio_plugin.services.ports import Announcement
 
 
-def counter(stack: str) -> Callable[[Sequence[Announcement]], None]:
-    """What counts events that are on the bus. One that is published again, which is rare, is counted again."""
-
-    def count(published: Sequence[Announcement]) -> None:
-        emit(stack, (value for one in published for value in of_event(one.detail_type, json.loads(one.detail))))
-
-    return count
+def count(published: Sequence[Announcement]) -> None:
+    """Count events that are on the bus. One that is published again, which is rare, is counted again."""
+    emit(value for one in published for value in of_event(one.detail_type, json.loads(one.detail)))
 
 
-def emit(stack: str, values: Iterable[Measured]) -> None:
+def emit(values: Iterable[Measured]) -> None:
     """One line for all values of the same dimensions."""
 
     def dimensions(one: Measured) -> tuple[tuple[str, str], ...]:
@@ -32,7 +31,7 @@ def emit(stack: str, values: Iterable[Measured]) -> None:
 
     for names, group in groupby(sorted(values, key=dimensions), dimensions):
         line = EphemeralMetrics(namespace=NAMESPACE)
-        for name, value in (("stack", stack), *names):
+        for name, value in names:
             line.add_dimension(name, value)
         for one in group:
             line.add_metric(one.name, one.unit, one.value)

@@ -17,4 +17,5 @@ class MaskingFormatter(LambdaPowertoolsFormatter):
         return mask_numbers(super().format(record))
 
 
-logger = Logger(service="twilio-plugin", logger_formatter=MaskingFormatter())
+# The service is the stack's name, from the variable POWERTOOLS_SERVICE_NAME.
+logger = Logger(logger_formatter=MaskingFormatter())

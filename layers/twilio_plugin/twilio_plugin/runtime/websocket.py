@@ -11,7 +11,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from twilio_plugin.domain.media_stream import Frame, Key, Mark, StreamStart, StreamStop, read_frame, read_message
-from twilio_plugin.errors import StreamRefused, UnreadableMessage
+from twilio_plugin.domain.metrics import WEBHOOKS_REFUSED, of_refusal
+from twilio_plugin.errors import InvalidSignature, StreamRefused, UnreadableMessage
+from twilio_plugin.runtime.metrics import emit
 from twilio_plugin.runtime.observability import logger
 
 # A connection lasts two hours at most; what it leaves behind is deleted an hour later.
@@ -72,6 +74,7 @@ def authorizer(check: IsSigned, websocket_url: str, clock: Callable[[], float] =
             signed = bool(signature) and check(signature, _urls(event, websocket_url))
             if not signed:
                 logger.warning("handshake refused", extra={"reason": "InvalidSignature" if signature else "no signature"})
+                emit(of_refusal(WEBHOOKS_REFUSED, InvalidSignature.__name__))
         except Exception:
             logger.exception("handshake could not be checked")
         return _policy(event["methodArn"], allowed=signed) | {"context": {"expires_at": str(int(clock()) + LIFETIME_SECONDS)}}

@@ -83,11 +83,11 @@ def outbox(env: _WithOutbox) -> OutboxTable:
 
 
 def bus(name: str) -> EventBridgeBus:
-    """The bus, which is named like the stack; what it takes is counted."""
+    """The bus; what it takes is counted."""
     from twilio_plugin.adapters.event_bus import EventBridgeBus
-    from twilio_plugin.runtime.metrics import counter
+    from twilio_plugin.runtime.metrics import count
 
-    return EventBridgeBus(boto3.client("events", config=AWS), name, counter(name))
+    return EventBridgeBus(boto3.client("events", config=AWS), name, count)
 
 
 def calls(env: _WithCalls, events: OutboxTable) -> CallsTable:
