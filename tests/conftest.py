@@ -1,4 +1,7 @@
-"""What the tests are told, and how they are divided between processes (``pytest -n 2 --dist loadgroup``): by file, but for those that share a stack."""
+"""What the tests are told, and how they are divided between processes (``pytest -n 2 --dist loadgroup``).
+
+A file is one group, but for files that share a stack.
+"""
 
 from __future__ import annotations
 

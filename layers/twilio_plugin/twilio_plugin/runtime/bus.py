@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from twilio_plugin.runtime.observability import logger
+from twilio_plugin.runtime.observability import correlate, logger
 
 
 def subscriber(use_case: Callable[[Mapping[str, Any]], str]) -> Callable[[Any, Any], None]:
@@ -15,6 +15,7 @@ def subscriber(use_case: Callable[[Mapping[str, Any]], str]) -> Callable[[Any, A
     def lambda_handler(event: Any, _context: Any) -> None:
         detail = event["detail"]
         logger.append_keys(event_id=detail["event_id"])
+        correlate(detail["event_id"], detail.get("call_sid"))
         logger.info("event handled", extra={"outcome": use_case(detail)})
 
     return lambda_handler

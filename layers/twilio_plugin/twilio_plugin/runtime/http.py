@@ -18,7 +18,7 @@ from twilio_plugin.errors import (
     WebhookTooLarge,
 )
 from twilio_plugin.runtime.metrics import emit
-from twilio_plugin.runtime.observability import logger
+from twilio_plugin.runtime.observability import correlate, logger
 
 ROOT = "/webhooks/twilio"
 MAX_BYTES = 128 * 1024  # 1,600 characters, ten media URLs and every rich field fit in a tenth of it
@@ -75,7 +75,9 @@ def webhook(
     def lambda_handler(event: Event, _context: Any) -> Response:
         try:
             form = _verified(event, is_signed, public_url)
-            return use_case(form, dict(parse_qsl(event.get("rawQueryString", "")))) or answer
+            query = dict(parse_qsl(event.get("rawQueryString", "")))
+            correlate(query.get("send"), query.get("request"), form.get("MessageSid"), form.get("CallSid"))
+            return use_case(form, query) or answer
         except WebhookRefused as refusal:
             logger.warning("webhook refused", extra={"reason": type(refusal).__name__, "status": refusal.status})
             emit(of_refusal(WEBHOOKS_REFUSED, type(refusal).__name__))

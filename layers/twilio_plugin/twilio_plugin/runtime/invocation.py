@@ -11,7 +11,7 @@ from twilio_plugin.domain.metrics import REFUSALS, of_refusal
 from twilio_plugin.domain.validation import Input, validated
 from twilio_plugin.errors import PluginError
 from twilio_plugin.runtime.metrics import emit
-from twilio_plugin.runtime.observability import logger
+from twilio_plugin.runtime.observability import correlate, logger
 
 Handler = Callable[[Any, Any], Any]
 
@@ -24,6 +24,7 @@ def function(expects: type[Input], use_case: Callable[[Input, str], BaseModel]) 
 
     @logger.inject_lambda_context(clear_state=True)
     def lambda_handler(payload: Any, context: Any) -> Any:
+        correlate(*_named(payload), otherwise=context.aws_request_id)
         try:
             result = use_case(validated(expects, payload), context.aws_request_id)
         except PluginError as error:
@@ -34,3 +35,10 @@ def function(expects: type[Input], use_case: Callable[[Input, str], BaseModel]) 
         return result.model_dump(mode="json", by_alias=True, exclude_none=True)
 
     return lambda_handler
+
+
+def _named(payload: Any) -> list[str | None]:
+    """What says which text or call this is about."""
+    names = ("idempotency_key", "call_sid")
+    values = [payload.get(name) for name in names] if isinstance(payload, dict) else []
+    return [value for value in values if isinstance(value, str)]

@@ -8,6 +8,7 @@ from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
 from twilio_plugin.domain.address import mask_numbers
+from twilio_plugin.domain.correlation import correlation_id
 
 
 class MaskingFormatter(LambdaPowertoolsFormatter):
@@ -19,3 +20,9 @@ class MaskingFormatter(LambdaPowertoolsFormatter):
 
 # The service is the stack's name, from the variable POWERTOOLS_SERVICE_NAME.
 logger = Logger(logger_formatter=MaskingFormatter())
+
+
+def correlate(*facts: str | None, otherwise: str | None = None) -> None:
+    """Put into every further line of this invocation what it belongs to: see `domain.correlation`."""
+    if found := correlation_id(*facts) or otherwise:
+        logger.set_correlation_id(found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from twilio_plugin.domain.correlation import correlation_id
 from twilio_plugin.runtime.observability import logger
 from twilio_plugin.services.ports import Announcement
 
@@ -21,7 +22,9 @@ def relay(
         changes = [record["dynamodb"] for record in event["Records"] if record["eventName"] == "INSERT"]
         announcements = [read(change["NewImage"]) for change in changes]
         failed = use_case(announcements)
-        logger.info("relayed", extra={"events": len(announcements) - len(failed), "failed": len(failed)})
+        about = sorted({sid for one in announcements if (sid := correlation_id(one.event_id))})
+        done = len(announcements) - len(failed)
+        logger.info("relayed", extra={"events": done, "failed": len(failed), "correlation_ids": about})
         numbers = [
             change["SequenceNumber"] for change, one in zip(changes, announcements, strict=True) if one.event_id in failed
         ]

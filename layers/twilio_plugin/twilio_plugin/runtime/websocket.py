@@ -14,7 +14,7 @@ from twilio_plugin.domain.media_stream import Frame, Key, Mark, StreamStart, Str
 from twilio_plugin.domain.metrics import WEBHOOKS_REFUSED, of_refusal
 from twilio_plugin.errors import InvalidSignature, StreamRefused, UnreadableMessage
 from twilio_plugin.runtime.metrics import emit
-from twilio_plugin.runtime.observability import logger
+from twilio_plugin.runtime.observability import correlate, logger
 
 # A connection lasts two hours at most; what it leaves behind is deleted an hour later.
 LIFETIME_SECONDS = 3 * 3600
@@ -128,6 +128,7 @@ def session(run: RunSession) -> Handler:
         if payload.get("warm"):
             return
         logger.append_keys(call_sid=payload["call_sid"], leg=payload["leg"], session_id=payload["session_id"])
+        correlate(payload["call_sid"])
         logger.info("session begins")
         run(payload["call_sid"], payload["leg"], payload["session_id"], context.get_remaining_time_in_millis)
         logger.info("session ends")
@@ -154,6 +155,7 @@ def _dispatch(event: Event, cases: SocketCases) -> None:
     match read_message(event["body"]):
         case StreamStart() as start:
             logger.append_keys(call_sid=start.call_sid)
+            correlate(start.call_sid)
             cases.start(connection_id, start, _expires_at(event))
         case StreamStop() as stop:
             cases.stop(connection_id, stop)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from twilio_plugin.runtime import config
-from twilio_plugin.runtime.observability import logger
+from twilio_plugin.runtime.observability import correlate, logger
 from twilio_plugin.runtime.wiring import calls, parts, streams, texts
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ def bridge() -> Handler:
 
     def text(turn: TextTurn, attempt: int) -> str:
         logger.append_keys(event_id=turn.event_id)
+        correlate(turn.event_id)
         return answer_text(turn, attempt, texts_by)
 
     def speech(detail: Mapping[str, Any]) -> str:

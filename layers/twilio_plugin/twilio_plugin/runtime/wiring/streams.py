@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from twilio_plugin.runtime import config
-from twilio_plugin.runtime.observability import logger
+from twilio_plugin.runtime.observability import correlate, logger
 from twilio_plugin.runtime.wiring import parts
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def media_stream() -> Handler:
     def known(connection_id: str) -> Stream | None:
         stream = streams.of_connection(connection_id)
         if stream:
+            correlate(stream.call_sid)
             logger.append_keys(call_sid=stream.call_sid, stream_sid=stream.stream_sid)
         return stream
 
