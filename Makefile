@@ -6,7 +6,7 @@ export LAYER_UV = $(CURDIR)/.local/uv/bin/uv
 export LAYER_PYTHON = $(shell sed -n 's/.*"python": "\(.*\)",/\1/p' .local/tools.json 2>/dev/null)
 export PYTHONPATH := layers/twilio_plugin:local/speech
 
-.PHONY: help run demo test test-unit check format generate bench deploy clean dev stack
+.PHONY: help run demo test test-unit check format generate bench logs deploy clean dev stack
 .DEFAULT_GOAL := help
 
 help: ## This list.
@@ -41,6 +41,9 @@ generate: stack ## Write what follows from the code: schemas, samples, docs/even
 
 bench: stack ## Measure imports, memory, CPU, DynamoDB requests, throughput, layers and calls.
 	@$(PYTHON) -m tests.bench
+
+logs: dev ## A stack's logs in one order: make logs [ID=SM…] [SINCE=2h] [LEVEL=ERROR] [FOLLOW=1] [STACK=…].
+	@$(PYTHON) -m tools.logs --stack-name "$(STACK)" --since "$(SINCE)" --id "$(ID)" --level "$(LEVEL)" --region "$(REGION)" --follow "$(FOLLOW)"
 
 deploy: stack ## Build and deploy to your AWS account, guided.
 	$(SAM) build
