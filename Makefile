@@ -6,7 +6,7 @@ export LAYER_UV = $(CURDIR)/.local/uv/bin/uv
 export LAYER_PYTHON = $(shell sed -n 's/.*"python": "\(.*\)",/\1/p' .local/tools.json 2>/dev/null)
 export PYTHONPATH := layers/twilio_plugin:local/speech
 
-.PHONY: help run demo test test-unit check format generate bench logs deploy clean dev stack
+.PHONY: help run demo test test-unit check format generate bench logs replay deploy clean dev stack
 .DEFAULT_GOAL := help
 
 help: ## This list.
@@ -30,6 +30,7 @@ check: stack ## Format, lint, types, generated files, template, build.
 	$(PYTHON) -m mypy .
 	$(PYTHON) -m tools.generate --check
 	$(SAM) validate --lint --region us-east-1
+	$(SAM) validate --lint --region us-east-1 --template extras/replay/template.yaml
 	$(SAM) build
 
 format: dev ## Format the code and fix what can be fixed.
@@ -44,6 +45,9 @@ bench: stack ## Measure imports, memory, CPU, DynamoDB requests, throughput, lay
 
 logs: dev ## A stack's logs in one order: make logs [ID=SM…] [SINCE=2h] [LEVEL=ERROR] [FOLLOW=1] [STACK=…].
 	@$(PYTHON) -m tools.logs --stack-name "$(STACK)" --since "$(SINCE)" --id "$(ID)" --level "$(LEVEL)" --region "$(REGION)" --follow "$(FOLLOW)"
+
+replay: dev ## Feed a new agent what was: make replay RULE=… [FROM=24h] [TO=now] [STACK=…]. Needs extras/replay.
+	@$(PYTHON) -m tools.replay --stack-name "$(STACK)" --from "$(FROM)" --to "$(TO)" --rule "$(RULE)" --all "$(ALL)" --region "$(REGION)"
 
 deploy: stack ## Build and deploy to your AWS account, guided.
 	$(SAM) build
