@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.engine import ROOT
-from tests.bench import calls, cpu, database, imports, layers, memory, minute, texts, voice
+from tests.bench import calls, cpu, database, imports, layers, memory, minute, scaling, texts, voice
 from tests.bench.report import Table, as_json, as_text
 from tests.bench.workbench import Workbench
 from twilio_plugin.errors import PluginError
@@ -33,6 +33,7 @@ MEASUREMENTS: dict[str, Callable[[Workbench], list[Table]]] = {
     "database": database.measure,
     "voice": voice.measure,
     "minute": minute.measure,
+    "scaling": scaling.measure,
 }
 
 
