@@ -1,33 +1,55 @@
-"""The one account that the stand-in serves, and the JSON of its Account and IncomingPhoneNumber resources."""
+"""The one account that the stand-in serves, with its numbers and Messaging Services, and the JSON of its Account resource."""
 
-import hashlib
 import hmac
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from .messages import API_VERSION, now, rfc2822
+from .numbers import Number, Route
+from .services import Service
 
 MAGIC_SENDER = "+15005550006"  # https://www.twilio.com/docs/iam/test-credentials: may send, though nobody owns it
 
 
 @dataclass
 class Account:
-    """``api_keys`` maps an API key's SID to its secret.
+    """``api_keys`` maps an API key's SID to its secret; ``numbers`` are by their E.164, ``services`` by their SIDs.
 
-    ``sms_url`` is where inbound texts go, ``voice_url`` inbound calls; ``status_url`` is told when an inbound call ended. Each
-    may have a fragment, and holds for all numbers.
+    REST also takes ``secondary_auth_token``, with which nothing is signed: https://www.twilio.com/docs/iam/api/authtoken.
     """
 
     sid: str
     auth_token: str
-    phone_numbers: list[str]
+    numbers: dict[str, Number]
     api_keys: dict[str, str] = field(default_factory=dict)
-    sms_url: str | None = None
-    voice_url: str | None = None
-    voice_fallback_url: str | None = None
-    status_url: str | None = None
+    services: dict[str, Service] = field(default_factory=dict)
+    secondary_auth_token: str | None = None
     date_created: datetime = field(default_factory=now)
+
+    @property
+    def phone_numbers(self) -> list[str]:
+        """The first is the default sender and recipient."""
+        return list(self.numbers)
+
+    def number(self, address: str) -> Number:
+        """The number that receives what is sent to an address, whatever its channel. Raises KeyError."""
+        return self.numbers[address.rpartition(":")[2]]
+
+    def service_of(self, number: Number) -> Service | None:
+        """The Messaging Service that the number is in."""
+        return next((service for service in self.services.values() if number.phone_number in service.numbers), None)
+
+    def texts_go_to(self, address: str) -> Route | None:
+        """Where a text to that address goes."""
+        number = self.number(address)
+        service = self.service_of(number)
+        return service.texts(number) if service else number.texts()
+
+    def set_all(self, **settings: str) -> None:
+        """Change all numbers."""
+        for number in self.numbers.values():
+            number.change(settings)
 
     def knows(self, username: str) -> bool:
         """Whether that is the account's SID or one of its keys."""
@@ -35,12 +57,12 @@ class Account:
 
     def accepts(self, username: str, password: str) -> bool:
         """Whether these are credentials of the account."""
-        secret = self.auth_token if username == self.sid else self.api_keys.get(username)
-        return secret is not None and hmac.compare_digest(secret.encode(), password.encode())
+        secrets = [self.auth_token, self.secondary_auth_token] if username == self.sid else [self.api_keys.get(username)]
+        return any(secret and hmac.compare_digest(secret.encode(), password.encode()) for secret in secrets)
 
     def owns(self, address: str) -> bool:
         """Whether the account receives what is sent to that address, whatever its channel."""
-        return address.partition(":")[2] in self.phone_numbers or address in self.phone_numbers
+        return address.rpartition(":")[2] in self.numbers
 
     def may_send_from(self, address: str) -> bool:
         """Whether the account may use that address as a sender."""
@@ -73,52 +95,6 @@ class Account:
 
     def number_resources(self, pattern: str | None = None) -> list[dict[str, object]]:
         """The JSON of the numbers whose digits contain ``pattern``, in which ``*`` stands for one digit."""
-        if not pattern:
-            return [self._number(number) for number in self.phone_numbers]
-        wanted = re.compile(re.escape(pattern).replace(r"\*", r"\d"))
-        return [self._number(number) for number in self.phone_numbers if wanted.search(number)]
-
-    def _number(self, number: str) -> dict[str, object]:
-        sid = number_sid(number)
-        return {
-            "account_sid": self.sid,
-            "address_requirements": "none",
-            "address_sid": None,
-            "api_version": API_VERSION,
-            "beta": False,
-            "bundle_sid": None,
-            "capabilities": {"fax": False, "mms": True, "sms": True, "voice": True},
-            "date_created": rfc2822(self.date_created),
-            "date_updated": rfc2822(self.date_created),
-            "emergency_address_sid": None,
-            "emergency_address_status": "unregistered",
-            "emergency_status": "Inactive",
-            "friendly_name": number,
-            "identity_sid": None,
-            "origin": "twilio",
-            "phone_number": number,
-            "sid": sid,
-            "sms_application_sid": "",
-            "sms_fallback_method": "POST",
-            "sms_fallback_url": "",
-            "sms_method": "POST",
-            "sms_url": self.sms_url or "",
-            "status": "in-use",
-            "status_callback": self.status_url or "",
-            "status_callback_method": "POST",
-            "trunk_sid": None,
-            "type": "local",
-            "uri": f"/{API_VERSION}/Accounts/{self.sid}/IncomingPhoneNumbers/{sid}.json",
-            "voice_application_sid": "",
-            "voice_caller_id_lookup": False,
-            "voice_fallback_method": "POST",
-            "voice_fallback_url": self.voice_fallback_url or "",
-            "voice_method": "POST",
-            "voice_receive_mode": "voice",
-            "voice_url": self.voice_url or "",
-        }
-
-
-def number_sid(number: str) -> str:
-    """The same SID for the same number in every run, so that it can be written into a test."""
-    return "PN" + hashlib.sha256(number.encode()).hexdigest()[:32]
+        wanted = re.compile(re.escape(pattern or "").replace(r"\*", r"\d"))
+        found = [number for number in self.numbers.values() if wanted.search(number.phone_number)]
+        return [number.resource(self.sid, self.date_created) for number in found]

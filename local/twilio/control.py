@@ -14,6 +14,8 @@ from .control_calls import HELP as HELP_ON_CALLS
 from .inbound import InboundText
 from .json_body import json_object
 from .messages import Message
+from .numbers import SETTINGS, Number
+from .services import Service
 from .switchboard import Switchboard
 
 HELP = """\
@@ -27,7 +29,10 @@ GET    /_standin/alerts              what Twilio's Debugger would show
 GET    /_standin/faults              what is still to go wrong
 POST   /_standin/faults              {"kind", "count"?, options...}; the kinds are listed in local/twilio/faults.py
 DELETE /_standin/faults              forget them
-POST   /_standin/sms_url             {"url"}: where inbound texts go
+POST   /_standin/sms_url             {"url"}: where inbound texts go, whatever the number
+GET    /_standin/numbers             the account's numbers and where what comes in for them goes
+POST   /_standin/numbers             {"phone_number", settings of an IncomingPhoneNumber...}: changes one, or adds it
+POST   /_standin/services            {"friendly_name", "numbers", settings...}: adds a Messaging Service; answers with its SID
 """
 
 
@@ -46,6 +51,9 @@ class ControlRoutes:
             web.post("/_standin/faults", self.add_fault),
             web.delete("/_standin/faults", self.clear_faults),
             web.post("/_standin/sms_url", self.set_sms_url),
+            web.get("/_standin/numbers", self.numbers),
+            web.post("/_standin/numbers", self.set_number),
+            web.post("/_standin/services", self.add_service),
         ]
 
     async def help(self, _request: web.Request) -> web.StreamResponse:
@@ -99,8 +107,29 @@ class ControlRoutes:
 
     async def set_sms_url(self, request: web.Request) -> web.StreamResponse:
         """Where inbound texts go."""
-        self._switchboard.account.sms_url = (await json_object(request))["url"]
-        return web.json_response({"url": self._switchboard.account.sms_url})
+        url = (await json_object(request))["url"]
+        self._switchboard.account.set_all(sms_url=str(url or ""))
+        return web.json_response({"url": url})
+
+    async def numbers(self, _request: web.Request) -> web.StreamResponse:
+        """All numbers."""
+        return web.json_response(self._switchboard.account.number_resources())
+
+    async def set_number(self, request: web.Request) -> web.StreamResponse:
+        """Change a number as the REST API would, or add it."""
+        given, account = await json_object(request), self._switchboard.account
+        phone_number = str(given.pop("phone_number"))
+        if unknown := set(given) - SETTINGS:
+            raise ValueError(f"a number has no {', '.join(sorted(unknown))}")
+        number = account.numbers.setdefault(phone_number, Number(phone_number))
+        number.change({name: str(value or "") for name, value in given.items()})
+        return web.json_response(number.resource(account.sid, account.date_created))
+
+    async def add_service(self, request: web.Request) -> web.StreamResponse:
+        """One more service."""
+        service, account = Service(**await json_object(request)), self._switchboard.account
+        account.services[service.sid] = service
+        return web.json_response(service.resource(account.sid, account.date_created))
 
 
 @web.middleware

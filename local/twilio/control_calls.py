@@ -50,11 +50,11 @@ class CallControlRoutes:
     async def call_in(self, request: web.Request) -> web.StreamResponse:
         """A person calls."""
         given = await json_object(request)
-        if self._account.voice_url is None:
+        to = str(given.get("to") or self._account.phone_numbers[0])
+        if self._account.owns(to) and self._account.number(to).calls() is None:
             raise ValueError("voice_url is not set")
         check_script(given.get("script") or [])
         fields = {str(name): str(value) for name, value in given.get("fields", {}).items()}
-        to = str(given.get("to") or self._account.phone_numbers[0])
         line = self._operator.call_in(str(given["from"]), to, given.get("script"), fields)
         return web.json_response(call_json(line))
 
@@ -107,13 +107,14 @@ class CallControlRoutes:
 
     async def set_voice_url(self, request: web.Request) -> web.StreamResponse:
         """Where inbound calls go."""
-        given, account = await json_object(request), self._account
-        account.voice_url = given["url"]
-        account.voice_fallback_url = given.get("fallback", account.voice_fallback_url)
-        account.status_url = given.get("status", account.status_url)
-        return web.json_response(
-            {"url": account.voice_url, "fallback": account.voice_fallback_url, "status": account.status_url}
-        )
+        given = await json_object(request)
+        settings = {"voice_url": given["url"]}
+        if "fallback" in given:
+            settings["voice_fallback_url"] = given["fallback"]
+        if "status" in given:
+            settings["status_callback"] = given["status"]
+        self._account.set_all(**{name: str(url or "") for name, url in settings.items()})
+        return web.json_response(given)
 
     def _line(self, request: web.Request) -> Line:
         line = self._operator.lines.get(request.match_info["call"])

@@ -7,6 +7,7 @@ faults of one moment follow one another, and faults of different moments combine
 moment        kind                what happens
 ============  ==================  ====================================================================================
 request       slow                done at once, answered after ``seconds`` (1)
+request       hang                nothing is done, and the connection closed without an answer after ``seconds`` (60)
 request       drop_before         the connection is closed, nothing was recorded
 request       status              answered with ``status`` (500), nothing was recorded; 429 comes with code 20429
 request       reject              refused with Twilio's ``code``; ``status`` only where the code's own is not meant
@@ -28,17 +29,19 @@ stream        garbage             the raw ``text``, ``after`` (0) seconds of the
 ============  ==================  ====================================================================================
 
 A stream takes one of each of its faults, and all garbage. ``to`` limits any fault to one recipient (a stream's is the person),
-``method`` (POST) says which requests those of moment *request* hit; ``*`` is any.
+``method`` (POST) says which requests those of moment *request* hit, ``*`` being any, and ``path`` what is in their path.
 """
 
 import threading
 from dataclasses import asdict, dataclass, field
 
+_WHICH = frozenset({"method", "path"})
 _KINDS: dict[str, tuple[str, frozenset[str]]] = {
-    "slow": ("request", frozenset({"seconds", "method"})),
-    "drop_before": ("request", frozenset({"method"})),
-    "status": ("request", frozenset({"status", "method"})),
-    "reject": ("request", frozenset({"code", "status", "method"})),
+    "slow": ("request", frozenset({"seconds", *_WHICH})),
+    "hang": ("request", frozenset({"seconds", *_WHICH})),
+    "drop_before": ("request", _WHICH),
+    "status": ("request", frozenset({"status", *_WHICH})),
+    "reject": ("request", frozenset({"code", "status", *_WHICH})),
     "drop_after": ("answer", frozenset()),
     "late_response": ("answer", frozenset()),
     "undelivered": ("delivery", frozenset({"status", "error_code"})),
@@ -57,7 +60,7 @@ _KINDS: dict[str, tuple[str, frozenset[str]]] = {
 }
 _REQUIRED = {"reject": "code", "garbage": "text"}
 _REPEATED = "garbage"
-_TEXT_OPTIONS = frozenset({"to", "method", "socket", "call_sid", "parameter", "value", "text"})
+_TEXT_OPTIONS = frozenset({"to", "method", "path", "socket", "call_sid", "parameter", "value", "text"})
 
 
 @dataclass
@@ -81,11 +84,11 @@ class Fault:
         """A textual option."""
         return str(self.options.get(name, default))
 
-    def hits(self, moment: str, method: str, to: str | None) -> bool:
-        """Whether this is its moment, its method and its recipient."""
+    def hits(self, moment: str, method: str, to: str | None, path: str) -> bool:
+        """Whether this is its moment, its method, its recipient and its path."""
         if _KINDS[self.kind][0] != moment or self.count < 1:
             return False
-        if self.text("method", "POST") not in {method, "*"}:
+        if self.text("method", "POST") not in {method, "*"} or self.text("path", "") not in path:
             return False
         return "to" not in self.options or self.options["to"] == to
 
@@ -122,11 +125,11 @@ class Faults:
         with self._lock:
             return [asdict(fault) for fault in self._faults]
 
-    def take(self, moment: str, *, method: str = "POST", to: str | None = None) -> Fault | None:
+    def take(self, moment: str, *, method: str = "POST", to: str | None = None, path: str = "") -> Fault | None:
         """Use up the first fault that hits; None where none does."""
         with self._lock:
             for fault in self._faults:
-                if fault.hits(moment, method, to):
+                if fault.hits(moment, method, to, path):
                     self._use_up([fault])
                     return fault
         return None
@@ -137,7 +140,7 @@ class Faults:
             taken: list[Fault] = []
             for fault in self._faults:
                 is_new = fault.kind == _REPEATED or fault.kind not in {other.kind for other in taken}
-                if is_new and fault.hits(moment, "POST", to):
+                if is_new and fault.hits(moment, "POST", to, ""):
                     taken.append(fault)
             self._use_up(taken)
         return taken

@@ -85,6 +85,15 @@ def page_of(key: str, resources: list[dict[str, object]], url: URL) -> dict[str,
     }
 
 
+def v1_page_of(key: str, resources: list[dict[str, object]], url: URL) -> dict[str, object]:
+    """The same in the form of the newer APIs: ``meta`` with absolute addresses."""
+    page = page_of(key, resources, url.relative())
+    addresses = {name: page[f"{name}_page_uri"] for name in ("first", "previous", "next")}
+    absolute = {f"{name}_page_url": uri and str(url.join(URL(str(uri)))) for name, uri in addresses.items()}
+    meta = {"key": key, "page": page["page"], "page_size": page["page_size"], "url": str(url), **absolute}
+    return {key: page[key], "meta": meta}
+
+
 def _start(resources: list[dict[str, object]], token: str | None, otherwise: int) -> int:
     if token is None:
         return otherwise

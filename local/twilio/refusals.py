@@ -39,6 +39,7 @@ _KNOWN: dict[int, tuple[int, str]] = {
     21220: (400, "Call is not in-progress. Cannot redirect."),
     21266: (400, "'To' and 'From' number cannot be the same: {to}"),
     21402: (400, "SmsUrl is not a valid URL: {url}"),
+    21403: (400, "SmsFallbackUrl is not a valid URL: {url}"),
     21408: (
         400,
         "Permission to send an SMS has not been enabled for the region indicated by the 'To' number: {to}.",

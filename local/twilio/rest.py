@@ -1,9 +1,11 @@
 """The REST API as HTTP: credentials, errors, faults. What the routes do is in the ``rest_*`` modules.
 
-Every answer carries what api.twilio.com sends with it; errors are the JSON of :mod:`local.twilio.refusals`.
+Every answer carries what api.twilio.com sends with it; errors are the JSON of :mod:`local.twilio.refusals`. What
+messaging.twilio.com serves is on the same port, below ``/v1/``.
 """
 
 import asyncio
+import re
 import secrets
 from collections.abc import Awaitable, Callable
 
@@ -18,6 +20,7 @@ from .switchboard import Switchboard
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ROOT = f"/{API_VERSION}/Accounts"
+MESSAGING = "/v1/Services"
 _CODES = {429: 20429, 500: 20500, 503: 20503}
 
 
@@ -26,11 +29,11 @@ class ConnectionDropped(Exception):
 
 
 def rest_middleware(switchboard: Switchboard) -> Middleware:
-    """Wraps all of ``/2010-04-01/``; other paths pass untouched."""
+    """Wraps all of ``/2010-04-01/`` and ``/v1/``; other paths pass untouched."""
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not request.path.startswith(f"/{API_VERSION}"):
+        if not request.path.startswith((f"/{API_VERSION}", "/v1/")):
             return await handler(request)
         try:
             _authenticate(request, switchboard)
@@ -65,6 +68,11 @@ async def form_of(request: web.Request) -> MultiDict[str]:
     return MultiDict((name, str(value)) for name, value in (await request.post()).items())
 
 
+def snake_case(parameter: str) -> str:
+    """The attribute of a parameter: ``SmsUrl`` is ``sms_url``."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", parameter).lower()
+
+
 def not_found(request: web.Request) -> Refusal:
     """20404 with the path that was asked for."""
     return refusal(20404, path=request.path)
@@ -85,19 +93,22 @@ def _authenticate(request: web.Request, switchboard: Switchboard) -> None:
     if not account.accepts(given.login, given.password):
         raise refusal(20003)
     parts = request.path.split("/")
-    if len(parts) > 3 and parts[3].removesuffix(".json") != account.sid:
+    if request.path.startswith(f"{ROOT}/") and parts[3].removesuffix(".json") != account.sid:
         raise not_found(request)
 
 
 async def _answer(request: web.Request, handler: Handler, switchboard: Switchboard) -> web.StreamResponse:
     to = str((await request.post()).get("To", "")) or None
-    fault = switchboard.faults.take("request", method=request.method, to=to)
+    fault = switchboard.faults.take("request", method=request.method, to=to, path=request.path)
     if fault is None:
         return await handler(request)
     if fault.kind == "slow":
         response = await handler(request)
         await asyncio.sleep(fault.number("seconds", 1))
         return response
+    if fault.kind == "hang":
+        await asyncio.sleep(fault.number("seconds", 60))
+        raise ConnectionDropped
     raise _failure(fault)
 
 

@@ -3,17 +3,19 @@
 from aiohttp import web
 
 from .listing import page_of
+from .numbers import SETTINGS, Number
 from .refusals import refusal
-from .rest import ROOT, answer_json, credentials, not_found
+from .rest import ROOT, answer_json, credentials, form_of, not_found, snake_case
 from .switchboard import Switchboard
 from .validation import is_url
 
-# A parameter of a number: the account's attribute, and the code that refuses what is not a URL.
-_URLS = {
-    "SmsUrl": ("sms_url", 21402),
-    "VoiceUrl": ("voice_url", 21502),
-    "VoiceFallbackUrl": ("voice_fallback_url", 21502),
-    "StatusCallback": ("status_url", 21609),
+# The code that refuses what is not a URL.
+_URL_CODES = {
+    "sms_url": 21402,
+    "sms_fallback_url": 21403,
+    "voice_url": 21502,
+    "voice_fallback_url": 21502,
+    "status_callback": 21609,
 }
 
 
@@ -43,23 +45,25 @@ class AccountRoutes:
 
     async def fetch_number(self, request: web.Request) -> web.StreamResponse:
         """One number."""
-        return answer_json(self._number(request))
+        return self._answer(self._number(request))
 
     async def update_number(self, request: web.Request) -> web.StreamResponse:
-        """Set what is in _URLS, here for all numbers at once; other parameters are ignored."""
-        self._number(request)
-        form = await request.post()
-        for parameter, (attribute, code) in _URLS.items():
-            url = str(form.get(parameter, ""))
+        """Set what Number has; an empty value clears. Other parameters are ignored."""
+        number = self._number(request)
+        settings = {snake_case(name): value.strip() for name, value in (await form_of(request)).items()}
+        for name, code in _URL_CODES.items():
+            url = settings.get(name)
             if url and not is_url(url):
                 raise refusal(code, url=url)
-            if url:
-                setattr(self._account, attribute, url)
-        return answer_json(self._number(request))
+        number.change({name: value for name, value in settings.items() if name in SETTINGS})
+        return self._answer(number)
 
-    def _number(self, request: web.Request) -> dict[str, object]:
+    def _answer(self, number: Number) -> web.StreamResponse:
+        return answer_json(number.resource(self._account.sid, self._account.date_created))
+
+    def _number(self, request: web.Request) -> Number:
         sid = request.match_info["number"]
-        for resource in self._account.number_resources():
-            if resource["sid"] == sid:
-                return resource
+        for number in self._account.numbers.values():
+            if number.sid == sid:
+                return number
         raise not_found(request)

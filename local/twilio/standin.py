@@ -13,6 +13,7 @@ All methods may be called from any thread but the stand-in's own.
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -24,7 +25,9 @@ from .debugger import Alert
 from .faults import Faults
 from .inbound import InboundText
 from .messages import Message, copy_of
+from .numbers import Number
 from .server import ServerThread
+from .services import Service
 from .switchboard import Settings, Switchboard
 from .voice.clock import Clock
 from .voice.line import Voice
@@ -68,7 +71,8 @@ class TwilioStandIn(People):
     ) -> None:
         self.faults = Faults()
         self.phones: dict[str, Behaviour] = {}
-        self._account = Account(account_sid, auth_token, list(phone_numbers), dict(api_keys or {}), sms_url, voice_url)
+        numbers = {number: Number(number, sms_url=sms_url or "", voice_url=voice_url or "") for number in phone_numbers}
+        self._account = Account(account_sid, auth_token, numbers, dict(api_keys or {}))
         clock = Clock(time_scale, patience, media_speed)
         self._settings = Settings(delivery_seconds, keyword_replies, public_url, media_redirect_host, clock, voice)
         self._host, self._port = host, port
@@ -98,12 +102,38 @@ class TwilioStandIn(People):
 
     @property
     def sms_url(self) -> str | None:
-        """Where inbound texts go; may have a fragment with connection overrides, and be set at any time."""
-        return self._account.sms_url
+        """Where texts to the first number go, to be set for all of them at any time; may have a fragment with overrides."""
+        return self._first.sms_url or None
 
     @sms_url.setter
     def sms_url(self, url: str | None) -> None:
-        self._account.sms_url = url
+        self._account.set_all(sms_url=url or "")
+
+    def number(self, phone_number: str) -> Number:
+        """A copy of what is set on a number. Raises KeyError where it is not the account's."""
+        return replace(self._account.numbers[phone_number])
+
+    def set_number(self, phone_number: str, **settings: str) -> None:
+        """Change a number as somebody in the console would, or add it; the settings are those of Number."""
+        number = self._account.numbers.setdefault(phone_number, Number(phone_number))
+        number.change(settings)
+
+    def service(self, sid: str) -> Service:
+        """A copy of what is set on a Messaging Service. Raises KeyError."""
+        return replace(self._account.services[sid])
+
+    def add_service(self, service: Service) -> str:
+        """One more Messaging Service; its SID."""
+        self._account.services[service.sid] = service
+        return service.sid
+
+    def create_secondary_token(self, auth_token: str) -> None:
+        """From now on REST takes this token too; webhooks are signed as before."""
+        self._account.secondary_auth_token = auth_token
+
+    def promote_token(self, auth_token: str) -> None:
+        """From now on this token signs, and REST takes no other."""
+        self._account.auth_token, self._account.secondary_auth_token = auth_token, None
 
     def receive_text(
         self,
@@ -119,9 +149,9 @@ class TwilioStandIn(People):
         the webhook's fields and replace them. Raises ValueError where ``to`` is not the account's, RuntimeError without an
         ``sms_url``.
         """
-        if self.sms_url is None:
-            raise RuntimeError("sms_url is not set")
         text = InboundText(from_, to or self._account.sender_for(from_), body, media, extra_fields)
+        if self._account.owns(text.to) and self._account.texts_go_to(text.to) is None:
+            raise RuntimeError("sms_url is not set")
         exchange = self._server.run(lambda: self._core.receive(text))
         assert exchange is not None
         return exchange

@@ -16,6 +16,7 @@ from .faults import Fault, Faults
 from .inbound import InboundText, media_fields, webhook_fields
 from .media import Media, MediaStore
 from .messages import Message, MessageLog
+from .numbers import Route
 from .opt_outs import OptOuts
 from .refusals import Refusal
 from .segments import count_segments
@@ -62,7 +63,7 @@ class Switchboard:
     operator: Operator = field(init=False)
 
     def __post_init__(self) -> None:
-        self.webhooks = WebhookSender(self.account.auth_token, self.debugger)
+        self.webhooks = WebhookSender(self.account, self.debugger)
         self.delivery = Delivery(self.account, self.log, self.webhooks, self.settings.delivery_seconds)
         self.operator = Operator(
             account=self.account,
@@ -109,15 +110,16 @@ class Switchboard:
         if not self.account.owns(text.to):
             raise ValueError(f"{text.to} is not a number of the account")
         message, attachments = await self._received(text)
-        url = self.account.sms_url
-        if url is None:
+        route = self.account.texts_go_to(text.to)
+        if route is None:
             return None
-        fields = webhook_fields(message, media_fields(message, attachments, self.base_url), text.extra)
+        service = {"MessagingServiceSid": route.service_sid} if route.service_sid else {}
+        fields = webhook_fields(message, media_fields(message, attachments, self.base_url), service | dict(text.extra))
         fault = self.faults.take("inbound", to=text.to)
         times = fault.integer("times", 2) if fault else 1
         token = str(uuid.uuid4())
         async with asyncio.TaskGroup() as posts:
-            tasks = [posts.create_task(self._consult_webhook(url, fields, token)) for _ in range(times)]
+            tasks = [posts.create_task(self._consult_webhooks(route, fields, token)) for _ in range(times)]
         return tasks[0].result()
 
     def _accepted(self, asked: NewMessage, direction: str) -> Message:
@@ -170,8 +172,16 @@ class Switchboard:
         reply = Message(self.account.sid, "outbound-reply", text.to, text.from_, answer, "delivered", logged=False)
         await self.log.add(reply)
 
-    async def _consult_webhook(self, url: str, fields: dict[str, str], token: str) -> WebhookExchange:
-        exchange = await self.webhooks.send("message", url, fields, token)
+    async def _consult_webhooks(self, route: Route, fields: dict[str, str], token: str) -> WebhookExchange:
+        """The first exchange: what comes of the fallback URL is in the list of all."""
+        exchange = await self._consult_webhook(route.url, fields, token, route.method)
+        if not exchange.succeeded and route.fallback_url:
+            failure = {"ErrorCode": str(exchange.error_code), "ErrorUrl": exchange.url}
+            await self._consult_webhook(route.fallback_url, fields | failure, str(uuid.uuid4()), route.fallback_method)
+        return exchange
+
+    async def _consult_webhook(self, url: str, fields: dict[str, str], token: str, method: str) -> WebhookExchange:
+        exchange = await self.webhooks.send("message", url, fields, token, method)
         if exchange.succeeded:
             document = read_answer(exchange.content_type, exchange.body)
             for code, detail in document.complaints:

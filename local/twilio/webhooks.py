@@ -15,6 +15,7 @@ import aiohttp
 from twilio.request_validator import RequestValidator
 from yarl import URL
 
+from .account import Account
 from .connection import Connection, InvalidOverride
 from .debugger import Debugger
 
@@ -81,8 +82,8 @@ class WebhookExchange:
 class WebhookSender:
     """Sends webhooks and keeps the last thousand exchanges, oldest first. Used on the loop's thread only."""
 
-    def __init__(self, auth_token: str, debugger: Debugger) -> None:
-        self._validator = RequestValidator(auth_token)
+    def __init__(self, account: Account, debugger: Debugger) -> None:
+        self._account = account
         self._debugger = debugger
         self._exchanges: deque[WebhookExchange] = deque(maxlen=REMEMBERED)
         # A connection per request, as from a fleet of proxies: none is kept that the receiver might have closed.
@@ -97,8 +98,8 @@ class WebhookSender:
         return [replace(exchange, outcomes=list(exchange.outcomes)) for exchange in self._exchanges]
 
     def sign(self, url: str, posted: Mapping[str, str]) -> str:
-        """Twilio's signature of a request."""
-        return str(self._validator.compute_signature(url, posted))
+        """Twilio's signature of a request, by the token that is in force."""
+        return str(RequestValidator(self._account.auth_token).compute_signature(url, posted))
 
     async def close(self) -> None:
         """Close the client; webhooks under way must have ended."""

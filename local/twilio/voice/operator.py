@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from ..account import Account, number_sid
+from ..account import Account
 from ..background import Background
 from ..changes import Changes
 from ..debugger import Debugger
 from ..faults import Fault, Faults
 from ..messages import new_sid
+from ..numbers import Route, number_sid
 from ..webhooks import WebhookExchange, WebhookSender
 from . import outbound
 from .call import Call
@@ -79,7 +80,9 @@ class Operator:
         if not self.account.owns(to):
             raise ValueError(f"{to} is not a number of the account")
         call = Call(self.account.sid, "inbound", from_, to, "ringing", number_sid(to))
-        line = self._begin(call, Progress(call, self.webhooks, self.background, self.account.status_url), attended)
+        number = self.account.number(to)
+        told = Progress(call, self.webhooks, self.background, number.status_callback or None, number.status_callback_method)
+        line = self._begin(call, told, attended)
         fields = {"CallToken": new_sid("CT"), "StirVerstat": "TN-Validation-Passed-A"} | dict(extra)
         self.start(self._run_inbound(line, fields))
         return line
@@ -177,9 +180,10 @@ class Operator:
             self.start(self.request("recording", url, recording.status_fields(), method))
 
     async def _run_inbound(self, line: Line, fields: Mapping[str, str]) -> None:
-        if self.account.voice_fallback_url:
-            line.fallback = Source(self.account.voice_fallback_url)
-        ending = await self._session(line).run(Source(self.account.voice_url or "", fields=fields))
+        route = self.account.number(line.call.to).calls() or Route("")
+        if route.fallback_url:
+            line.fallback = Source(route.fallback_url, route.fallback_method)
+        ending = await self._session(line).run(Source(route.url, route.method, fields))
         if line.call.status == "ringing" and ending.status == "completed":
             ending = HangUp("no-answer" if ending.by == "person" else "canceled", ending.by)
         self._end(line, ending.status)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from ..account import Account
+from ..numbers import Number
 from ..server import ServerThread
 from .handset import PhoneCall
 from .line import Line
@@ -24,30 +25,34 @@ class People:
 
     @property
     def voice_url(self) -> str | None:
-        """Where inbound calls go; may have a fragment with connection overrides, and be set at any time."""
-        return self._account.voice_url
+        """Where calls to the first number go, to be set for all of them at any time; may have a fragment with overrides."""
+        return self._first.voice_url or None
 
     @voice_url.setter
     def voice_url(self, url: str | None) -> None:
-        self._account.voice_url = url
+        self._account.set_all(voice_url=url or "")
 
     @property
     def voice_fallback_url(self) -> str | None:
         """Who is asked instead when that fails."""
-        return self._account.voice_fallback_url
+        return self._first.voice_fallback_url or None
 
     @voice_fallback_url.setter
     def voice_fallback_url(self, url: str | None) -> None:
-        self._account.voice_fallback_url = url
+        self._account.set_all(voice_fallback_url=url or "")
 
     @property
     def status_url(self) -> str | None:
         """Who is told when an inbound call has ended."""
-        return self._account.status_url
+        return self._first.status_callback or None
 
     @status_url.setter
     def status_url(self, url: str | None) -> None:
-        self._account.status_url = url
+        self._account.set_all(status_callback=url or "")
+
+    @property
+    def _first(self) -> Number:
+        return self._account.number(self._account.phone_numbers[0])
 
     def call_in(
         self, from_: str, to: str | None = None, script: Sequence[Step] | None = None, **extra_fields: str
@@ -58,10 +63,10 @@ class People:
         not patient with them. ``extra_fields`` add to the first webhook's fields and replace them. Raises ValueError where
         ``to`` is not the account's or the script is none, RuntimeError without a ``voice_url``.
         """
-        if self.voice_url is None:
+        number = to or self._account.phone_numbers[0]
+        if self._account.owns(number) and self._account.number(number).calls() is None:
             raise RuntimeError("voice_url is not set")
         check_script(script or [])
-        number = to or self._account.phone_numbers[0]
 
         async def call() -> Line:
             return self._operator.call_in(from_, number, script, extra_fields)
