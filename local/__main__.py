@@ -42,10 +42,7 @@ def _stay(stack: LocalStack) -> None:
     if stack.twilio:
         print(f"Text it as Ada would, or call and say something:\n  {_text(stack)}\n  {_call(stack)}")
     else:
-        print(f"In the Twilio console, set of {stack.account.phone_number}")
-        print(f'  "A message comes in" to   {stack.webhook_url}/sms#rc=2&rp=5xx,ct,rt')
-        print(f'  "A call comes in" to      {stack.webhook_url}/voice#rc=1&rp=5xx,ct&rt=5000')
-        print("and text or call the number.")
+        print(f"{stack.account.phone_number} is pointed at it, and back when it ends. Text or call the number.")
     print("Ctrl-C ends it.", flush=True)
     try:
         signal.pause()

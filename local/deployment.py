@@ -59,14 +59,30 @@ def deploy(engine: Engine, built: Path, stack_name: str, parameters: Mapping[str
     if BUCKET not in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]:
         s3.create_bucket(Bucket=BUCKET)
     overrides = [f"ParameterKey={name},ParameterValue={value}" for name, value in parameters.items()]
-    _sam(
-        [
-            *("deploy", "--template-file", str(built), "--stack-name", stack_name, "--s3-bucket", BUCKET),
-            *(["--parameter-overrides", *overrides] if overrides else []),
-        ],
-        {**CREDENTIALS, "AWS_ENDPOINT_URL": engine.url},
-    )
+    try:
+        _sam(
+            [
+                *("deploy", "--template-file", str(built), "--stack-name", stack_name, "--s3-bucket", BUCKET),
+                *(["--parameter-overrides", *overrides] if overrides else []),
+            ],
+            {**CREDENTIALS, "AWS_ENDPOINT_URL": engine.url},
+        )
+    except DeploymentFailed as failure:
+        # SAM's table breaks sentences into columns, above all that was then deleted again.
+        raise DeploymentFailed("\n".join([str(failure), *reasons(engine, stack_name)])) from None
     return outputs(engine, stack_name)
+
+
+def reasons(engine: Engine, stack_name: str) -> list[str]:
+    """What CloudFormation says of what failed in the newest stack of that name, which may be gone; the newest last."""
+    client = engine.client("cloudformation")
+    stacks = [stack for stack in client.list_stacks()["StackSummaries"] if stack["StackName"] == stack_name]
+    if not stacks:
+        return []
+    newest = max(stacks, key=lambda stack: stack["CreationTime"])
+    pages = client.get_paginator("describe_stack_events").paginate(StackName=newest["StackId"])
+    failed = [event for page in pages for event in page["StackEvents"] if event["ResourceStatus"].endswith("_FAILED")]
+    return [f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', '')}" for event in reversed(failed)]
 
 
 def outputs(engine: Engine, stack_name: str) -> dict[str, str]:

@@ -15,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from local import deployment
 from local.engine import REGION, ROOT, Engine
 from local.front import Front
@@ -23,8 +25,7 @@ from local_speech.flite import speak
 
 STACK_NAME = "twilio-plugin"
 WEBHOOK_ROOT = "/webhooks/twilio"
-# Twilio repeats what failed: a connection override, set where the number's webhook is set.
-RETRIES = "#rc=2&rp=5xx,ct,rt"
+RELEASE_SECONDS = 150  # more than the template gives the function that points the number back
 
 
 class InvocationFailed(RuntimeError):
@@ -72,6 +73,7 @@ class LocalStack:
         """`time_scale`: how many seconds a second of a call lasts."""
         self.account = account or TwilioAccount.made_up()
         self.outputs: dict[str, str] = {}
+        self._called = ""
         self.folder = folder
         self._say = say
         self._time_scale = time_scale
@@ -97,7 +99,11 @@ class LocalStack:
 
     def __exit__(self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
         (self.folder / "stack.json").unlink(missing_ok=True)
-        self._open.close()
+        try:
+            if self._called and not self.twilio:
+                self.release_number()
+        finally:
+            self._open.close()
 
     @property
     def webhook_url(self) -> str:
@@ -116,20 +122,19 @@ class LocalStack:
         return self.twilio.url if self.twilio else "https://api.twilio.com"
 
     def deploy(self, stack_name: str = STACK_NAME, **parameters: str) -> dict[str, str]:
-        """Build and deploy the template; the first stack deployed is the one Twilio calls."""
+        """Build and deploy the template; the first stack deployed is the one Twilio calls.
+
+        Raises:
+            DeploymentFailed: with SAM's last words.
+        """
         with self._progress("Building the layers (sam build)"):
             built = deployment.build(ROOT / "template.yaml")
         with self._progress(f"Deploying template.yaml as {stack_name} (sam deploy)"):
-            outputs = deployment.deploy(self.engine, built, stack_name, {**self._parameters(), **parameters})
+            outputs = deployment.deploy(self.engine, built, stack_name, {**self._parameters(stack_name), **parameters})
         if not self.outputs:
-            self.outputs = outputs
+            self.outputs, self._called = outputs, stack_name
             self.front.pass_to(self._resource(stack_name, "HttpApi"))
             self.front.pass_sockets_to(self._resource(stack_name, "WebSocketApi"))
-            if self.twilio:
-                self.twilio.sms_url = f"{self.webhook_url}/sms{RETRIES}"
-                self.twilio.voice_url = f"{self.webhook_url}/voice{RETRIES}"
-                self.twilio.voice_fallback_url = f"{self.webhook_url}/voice/fallback"
-                self.twilio.status_url = f"{self.webhook_url}/status{RETRIES}"
         return outputs
 
     def deploy_example(self, name: str, plugin_stack: str = STACK_NAME) -> None:
@@ -151,6 +156,16 @@ class LocalStack:
             raise InvocationFailed(result.get("errorType", ""), result.get("errorMessage", ""))
         return result
 
+    def release_number(self) -> None:
+        """Delete the stack that Twilio calls, which points the number back at what it was pointed at before."""
+        cloudformation = self.engine.client("cloudformation")
+        with self._progress(f"Pointing {self.account.phone_number} back at what it was (deleting {self._called})"):
+            cloudformation.delete_stack(StackName=self._called)
+            deadline = time.monotonic() + RELEASE_SECONDS
+            while _exists(cloudformation, self._called) and time.monotonic() < deadline:
+                time.sleep(0.5)
+        self._called = ""
+
     def write_down(self, stack_name: str = STACK_NAME) -> None:
         """Tell other processes where everything is, in ``stack.json``. It holds the auth token and is gone with the stack."""
         where = {
@@ -168,8 +183,9 @@ class LocalStack:
         file.touch(mode=0o600)
         file.write_text(json.dumps(where, indent=2) + "\n")
 
-    def _parameters(self) -> dict[str, str]:
+    def _parameters(self, stack_name: str) -> dict[str, str]:
         return {
+            "ConfigureNumber": "true" if self._called in ("", stack_name) else "false",
             "Architecture": deployment.ARCHITECTURE,
             "TwilioAccountSid": self.account.account_sid,
             "TwilioAuthToken": self.account.auth_token,
@@ -208,3 +224,11 @@ class LocalStack:
         self._say(f"{what} …")
         yield
         self._say(f"  done in {time.monotonic() - started:.0f} s")
+
+
+def _exists(cloudformation: Any, stack_name: str) -> bool:
+    try:
+        (stack,) = cloudformation.describe_stacks(StackName=stack_name)["Stacks"]
+    except (ClientError, ValueError):
+        return False
+    return not str(stack["StackStatus"]).startswith("DELETE_") or stack["StackStatus"] == "DELETE_IN_PROGRESS"

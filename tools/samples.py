@@ -298,6 +298,8 @@ def invocations() -> dict[str, dict[str, Any]]:
         "send_mms/pictures": {"to": THEIRS, "from": OURS, "body": "Look", "media_url": ["https://example.com/a.png"]},
         "conversation_history/newest": {"phone_number": THEIRS, "limit": 10},
         "event_relay/inserts": {"Records": [_insert(number, event) for number, event in enumerate(EVENTS)]},
+        "configure_number/create": _custom_resource("Create"),
+        "configure_number/delete": _custom_resource("Delete"),
         "reconcile/schedule": {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}},
     }
 
@@ -487,6 +489,30 @@ def _socket_context(route: str, event_type: str) -> dict[str, Any]:
         "domainName": "phone.example.com",
         "connectionId": "L0SM9cOFvHcCIhw=",
         "apiId": "a1b2c3d4e5",
+    }
+
+
+def _custom_resource(kind: str) -> dict[str, Any]:
+    """What CloudFormation asks of a custom resource. Whoever knows the ResponseURL can answer it."""
+    stack = "arn:aws:cloudformation:us-east-1:123456789012:stack/twilio-plugin/9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d"
+    function = "arn:aws:lambda:us-east-1:123456789012:function:twilio-plugin-configure-number"
+    return {
+        "RequestType": kind,
+        "ServiceToken": function,
+        "ResponseURL": "https://cloudformation-custom-resource-response-useast1.s3.amazonaws.com/answer?X-Amz-Signature=0",
+        "StackId": stack,
+        "RequestId": "5f3a9c01-2b0d-4bad-9bdd-3b7d7b3dcb6d",
+        "ResourceType": "Custom::NumberWebhooks",
+        "LogicalResourceId": "NumberWebhooks",
+        **({} if kind == "Create" else {"PhysicalResourceId": "number-webhooks"}),
+        "ResourceProperties": {
+            "ServiceToken": function,
+            "ServiceTimeout": "120",
+            "AccountSid": ACCOUNT,
+            "MessagingServiceSid": "",
+            "PhoneNumbers": f"{OURS},",
+            "WebhookUrl": WEBHOOK_URL,
+        },
     }
 
 

@@ -37,6 +37,7 @@ ENVIRONMENT = {
     "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
     "TWILIO_API_BASE_URL": "https://api.twilio.com",
     "TWILIO_PHONE_NUMBER": "+15555550100",
+    "TWILIO_REST_SECRET": "secret",
     "TWILIO_SECRET": "secret",
     "TWILIO_WEBHOOK_URL": "https://example.com/webhooks/twilio",
     "TWILIO_WEBSOCKET_URL": "wss://example.com/live",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from botocore.exceptions import ClientError
 from twilio.request_validator import RequestValidator
 
 from local.bus import BusListener
@@ -96,6 +98,41 @@ class Phone:
         key = {"conversation_id": {"S": partition}, "sk": {"S": sort}}
         found: dict[str, Any] = self.dynamodb.get_item(TableName=self.conversations, Key=key, ConsistentRead=True)
         return found.get("Item")
+
+    def update_stack(self, name: str, **parameters: str) -> str:
+        """Change parameters of a stack; the status it ends in."""
+        cloudformation = self.stack.engine.client("cloudformation")
+        (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
+        kept = [one["ParameterKey"] for one in stack["Parameters"] if one["ParameterKey"] not in parameters]
+        cloudformation.update_stack(
+            StackName=name,
+            UsePreviousTemplate=True,
+            Parameters=[
+                *({"ParameterKey": key, "UsePreviousValue": True} for key in kept),
+                *({"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()),
+            ],
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+        )
+        return self._settled(name)
+
+    def delete_stack(self, name: str) -> None:
+        """Delete a stack; TimeoutError where it stays."""
+        self.stack.engine.client("cloudformation").delete_stack(StackName=name)
+        status = self._settled(name)
+        assert status in ("", "DELETE_COMPLETE"), status
+
+    def _settled(self, name: str) -> str:
+        cloudformation, deadline = self.stack.engine.client("cloudformation"), time.monotonic() + 120
+        while time.monotonic() < deadline:
+            try:
+                (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
+            except (ClientError, ValueError):
+                return ""
+            status = str(stack["StackStatus"])
+            if not status.endswith("_IN_PROGRESS"):
+                return status
+            time.sleep(0.1)
+        raise TimeoutError(f"The stack {name} is still {status}.")
 
     def hang_up_all(self) -> None:
         """Every call that goes on ends: it would cost the next test its real time."""

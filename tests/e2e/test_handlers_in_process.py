@@ -70,6 +70,7 @@ def run(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
             "RETENTION_DAYS": "1",
             "TWILIO_ACCOUNT_SID": samples.ACCOUNT,
             "TWILIO_PHONE_NUMBER": samples.OURS,
+            "TWILIO_REST_SECRET": secret["ARN"],
             "TWILIO_SECRET": secret["ARN"],
             "TWILIO_WEBHOOK_URL": samples.WEBHOOK_URL,
             # Engines of AWS: they are built, and asked nothing.
@@ -120,6 +121,15 @@ def payload(case: Path) -> Any:
     return json.loads((ROOT / "events/invocations" / case).read_text())
 
 
+@pytest.fixture
+def nobody_waits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """CloudFormation asked nothing, so it is answered nothing."""
+    monkeypatch.setattr("twilio_plugin.runtime.custom_resource._answer", lambda _url, _body, _verify: None)
+    level = logging.root.level
+    yield
+    logging.root.setLevel(level)
+
+
 @pytest.mark.parametrize("case", [case for case in CASES if case.parts[0].endswith("_webhook")], ids=str)
 def test_a_sample_webhook_is_answered_as_twilio_wants(run: Run, phone: Phone, case: Path) -> None:
     if case.stem in ("answered_by", "recording"):
@@ -137,9 +147,11 @@ def test_the_other_samples_run(run: Run, function: str) -> None:
             assert run(function, payload(case)) is not None
 
 
+@pytest.mark.usefixtures("nobody_waits")
 def test_logs_never_hold_bodies_tokens_or_whole_numbers(run: Run, phone: Phone, logs: io.StringIO) -> None:
     # The stand-in does not know this account, so sends are refused with 20003: the errors are logged too.
-    for case in CASES:
+    # crhelper silences every logger but ours: its function comes last.
+    for case in sorted(CASES, key=lambda case: case.parts[0] == "configure_number"):
         sends = ("send_", "make_call", "control_call", "say", "run_action")
         if case.parts[0].startswith(sends) and case.stem != "dry_run":
             with pytest.raises(PluginError):
@@ -168,6 +180,7 @@ def test_logs_never_hold_bodies_tokens_or_whole_numbers(run: Run, phone: Phone, 
         "Hello 👋",
         "Menu",
         "4711",
+        "X-Amz-Signature",
     ):
         assert private not in text, private
     assert "***1234" in text

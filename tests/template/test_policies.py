@@ -13,11 +13,14 @@ import botocore.exceptions
 import pytest
 
 from tests.unit.test_adapters import on_aws
+from twilio_plugin.adapters.number_settings import PARTITION
 from twilio_plugin.errors import StorageUnavailable
 
 Grant = tuple[str, str]
 """An action, and what it is done to."""
 
+CHECK_SIGNATURES = {"SigningSecret.auth_tokens", "SigningSecret.fresh_auth_tokens"}
+ASK_TWILIO = {"RestSecret.credentials", "RestSecret.fresh_credentials"}
 END = {"StreamsTable.end", "UtterancesTable.end", "UtterancesTable.find", "UtterancesTable.open"}
 ANNOUNCE_END = END | {"MediaFrames.put_end", "StreamsReader.of_call"}
 INTERRUPT = {
@@ -34,7 +37,7 @@ SEND = {
     "SendsTable.mark_unknown",
     "SendsTable.record_sent",
     "SendsTable.release",
-    "TwilioSecret.credentials",
+    *ASK_TWILIO,
 }
 SAY = {
     *INTERRUPT,
@@ -50,7 +53,7 @@ MAKE = {
     "CallRequestsTable.mark_unknown",
     "CallRequestsTable.record_made",
     "CallRequestsTable.release",
-    "TwilioSecret.credentials",
+    *ASK_TWILIO,
 }
 USES: dict[str, set[str]] = {
     "bridge": {
@@ -81,12 +84,19 @@ USES: dict[str, set[str]] = {
         "StreamsTable.take",
     },
     "call-state": {"CallsReader.active", "CallsReader.call", "StreamsReader.active", "StreamsReader.of_call"},
-    "control-call": {"StreamsReader.of_call", "TwilioSecret.credentials"},
+    "configure-number": {
+        *ASK_TWILIO,
+        "NumberSettingsTable.all",
+        "NumberSettingsTable.forget",
+        "NumberSettingsTable.keep",
+    },
+    "control-call": {*ASK_TWILIO, "StreamsReader.of_call"},
     "conversation-history": {"HistoryTable.page"},
     "event-relay": {"EventBridgeBus.publish", "OutboxTable.delete"},
     "frame-ingest": {"MediaFrames.put"},
     "make-call": MAKE,
     "media-stream": {
+        *CHECK_SIGNATURES,
         *ANNOUNCE_END,
         *INTERRUPT,
         "ApiGatewayConnections.close",
@@ -96,10 +106,10 @@ USES: dict[str, set[str]] = {
         "StreamsReader.read",
         "StreamsTable.appoint",
         "StreamsTable.open",
-        "TwilioSecret.credentials",
         "UtterancesTable.heard",
     },
     "reconcile": {
+        *ASK_TWILIO,
         *END,
         "CallRequestsTable.record_made",
         "CallRequestsTable.record_not_made",
@@ -117,14 +127,14 @@ USES: dict[str, set[str]] = {
         "SendsTable.senders_of",
         "SendsTable.unsettled",
         "StreamsReader.active",
-        "TwilioSecret.credentials",
     },
     "run-action": MAKE | SEND,
     "say": SAY,
     "send-mms": SEND,
     "send-sms": SEND,
-    "sms-webhook": {"ConversationsTable.add_received", "ConversationsTable.contact_state", "TwilioSecret.credentials"},
+    "sms-webhook": {*CHECK_SIGNATURES, "ConversationsTable.add_received", "ConversationsTable.contact_state"},
     "status-webhook": {
+        *CHECK_SIGNATURES,
         *ANNOUNCE_END,
         "CallsReader.call",
         "CallsTable.add_recording",
@@ -133,16 +143,15 @@ USES: dict[str, set[str]] = {
         "ConversationsTable.apply_status",
         "ConversationsTable.change_ledger",
         "ConversationsTable.contact_state",
-        "TwilioSecret.credentials",
     },
-    "stream-authorizer": {"TwilioSecret.credentials"},
+    "stream-authorizer": CHECK_SIGNATURES,
     "voice-fallback": set(),
     "voice-webhook": {
+        *CHECK_SIGNATURES,
         "CallsReader.call",
         "CallsTable.add_received",
         "CallsTable.apply_status",
         "StreamsReader.of_call",
-        "TwilioSecret.credentials",
     },
 }
 # What a method does after its first request; only that is watched.
@@ -260,7 +269,7 @@ def _resource(written: Any) -> str:
         return written
     ((function, value),) = written.items()
     if function == "Fn::If":
-        return "secret"
+        return {"MakesSecret": "signing secret", "HasApiKey": "REST secret"}[value[0]]
     name = ".".join(value) if isinstance(value, list) else value.replace("${", "").replace("}", "")
     if "/@connections/" in name:
         api, _, method = name.removesuffix("/@connections/*").rpartition("/")
@@ -286,3 +295,97 @@ def test_a_function_may_do_exactly_what_it_does(source: dict[str, Any], name: st
     does = {grant for method in USES[name] for grant in needed(method)} | BESIDES.get(name, set())
 
     assert allowed(functions(source)[name]) == does
+
+
+def test_nobody_reads_both_secrets_and_who_answers_webhooks_cannot_call_twilio(source: dict[str, Any]) -> None:
+    readers: dict[str, set[str]] = {}
+    for name, function in functions(source).items():
+        for action, resource in allowed(function):
+            if action == "secretsmanager:GetSecretValue":
+                readers.setdefault(resource, set()).add(name)
+
+    assert readers.keys() == {"signing secret", "REST secret"}
+    signing, rest = readers["signing secret"], readers["REST secret"]
+    assert not signing & rest
+    assert {name for name in functions(source) if name.endswith("webhook")} | {"media-stream", "stream-authorizer"} == signing
+    assert rest == {
+        "bridge",
+        "configure-number",
+        "control-call",
+        "make-call",
+        "reconcile",
+        "run-action",
+        "send-mms",
+        "send-sms",
+    }
+
+
+@pytest.mark.parametrize("name", ["send-sms", "send-mms", "make-call", "run-action", "control-call"])
+def test_what_sends_and_calls_cannot_read_history(source: dict[str, Any], name: str) -> None:
+    """Items whose keys it knows, claims and the ledger, and no conversation."""
+    reads = {action for action, resource in allowed(functions(source)[name]) if resource.startswith("conversations")}
+
+    assert not reads & {"dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:Scan"}
+
+
+def test_what_points_the_numbers_reaches_no_conversation(source: dict[str, Any]) -> None:
+    (policy,) = functions(source)["configure-number"]["Properties"]["Policies"]
+    (statement,) = [one for one in policy["Statement"] if "dynamodb:Query" in one["Action"]]
+
+    assert statement["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [PARTITION]}}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "rest"),
+    [
+        ({"TwilioAuthToken": "t"}, "TwilioSecret"),
+        ({"TwilioSecretName": "mine"}, "mine"),
+        ({"TwilioAuthToken": "t", "TwilioApiKeySid": "SK1", "TwilioApiKeySecret": "k"}, "TwilioApiKey"),
+        ({"TwilioSecretName": "mine", "TwilioApiKeySid": "SK1", "TwilioApiKeySecret": "k"}, "TwilioApiKey"),
+        ({"TwilioSecretName": "mine", "TwilioApiKeySecretName": "key"}, "key"),
+    ],
+)
+def test_the_api_key_is_used_where_there_is_one_and_the_token_only_where_there_is_none(
+    source: dict[str, Any], parameters: dict[str, str], rest: str
+) -> None:
+    given = {
+        name: parameters.get(name, "") for name, one in source["Parameters"].items() if "Secret" in name or one.get("NoEcho")
+    }
+    given["TwilioApiKeySid"] = parameters.get("TwilioApiKeySid", "")
+    variables = functions(source)["send-sms"]["Properties"]["Environment"]["Variables"]
+
+    assert _resolved(source, variables["TWILIO_REST_SECRET"], given) == rest
+    (statement,) = [
+        one
+        for one in functions(source)["send-sms"]["Properties"]["Policies"][0]["Statement"]
+        if one["Action"] == "secretsmanager:GetSecretValue"
+    ]
+    granted = _resolved(source, statement["Resource"], given)
+    assert granted == rest or granted.endswith(f":secret:{rest}-??????")
+
+
+def _resolved(source: dict[str, Any], value: Any, given: dict[str, str]) -> str:
+    """What an expression comes to: resources by their names."""
+    if isinstance(value, str):
+        return value
+    ((function, argument),) = value.items()
+    if function == "Fn::If":
+        condition, if_true, if_false = argument
+        return _resolved(source, if_true if _holds(source, source["Conditions"][condition], given) else if_false, given)
+    if function == "Fn::Sub":
+        for name, text in given.items():
+            argument = argument.replace(f"${{{name}}}", text)
+        return str(argument)
+    return str(given.get(argument, argument))
+
+
+def _holds(source: dict[str, Any], condition: dict[str, Any], given: dict[str, str]) -> bool:
+    ((function, argument),) = condition.items()
+    if function == "Condition":
+        return _holds(source, source["Conditions"][argument], given)
+    if function == "Fn::Not":
+        return not _holds(source, argument[0], given)
+    if function == "Fn::Or":
+        return any(_holds(source, one, given) for one in argument)
+    left, right = (_resolved(source, one, given) for one in argument)
+    return left == right

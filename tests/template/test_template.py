@@ -33,6 +33,7 @@ CONFIGS: dict[str, Any] = {
     "conversation-history": config.History,
     "event-relay": config.Relay,
     "reconcile": config.Reconcile,
+    "configure-number": config.ConfigureNumber,
     "bridge": config.Bridge,
     "bridge-queue": config.BridgeQueue,
 }

@@ -81,6 +81,7 @@ class Stack:
             "TWILIO_ACCOUNT_SID": "AC1",
             "TWILIO_API_BASE_URL": "http://127.0.0.1:9",
             "TWILIO_PHONE_NUMBER": OURS,
+            "TWILIO_REST_SECRET": self.secret,
             "TWILIO_SECRET": self.secret,
             "TWILIO_WEBHOOK_URL": PUBLIC,
             "TWILIO_WEBSOCKET_URL": SOCKET,

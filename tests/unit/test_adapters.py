@@ -18,6 +18,7 @@ import requests.exceptions
 import twilio.base.exceptions
 
 from tests.unit.fakes import ACCOUNT
+from tests.unit.fakes_numbers import FakeRestSecret
 from tests.unit.fakes_streams import stream, utterance
 from twilio_plugin import adapters
 from twilio_plugin.adapters.agent_turns import AgentTurnsTable
@@ -30,14 +31,16 @@ from twilio_plugin.adapters.dynamodb import DynamoDB
 from twilio_plugin.adapters.event_bus import EventBridgeBus
 from twilio_plugin.adapters.history import HistoryTable
 from twilio_plugin.adapters.media_frames import MediaFrames
+from twilio_plugin.adapters.number_settings import NumberSettingsTable
 from twilio_plugin.adapters.outbox import OutboxTable
-from twilio_plugin.adapters.secrets import Credentials, TwilioSecret
+from twilio_plugin.adapters.secrets import RestSecret, SigningSecret
 from twilio_plugin.adapters.sends import SendsTable
 from twilio_plugin.adapters.sessions import LambdaSessions, LambdaWarmer
 from twilio_plugin.adapters.streams import StreamsTable
 from twilio_plugin.adapters.text_queue import SqsTextQueue
 from twilio_plugin.adapters.twilio_calls import TwilioCalls
 from twilio_plugin.adapters.twilio_messages import TwilioMessages
+from twilio_plugin.adapters.twilio_numbers import TwilioNumbers
 from twilio_plugin.adapters.twilio_rest import TwilioRest
 from twilio_plugin.adapters.utterances import UtterancesTable
 from twilio_plugin.domain.address import Address
@@ -47,6 +50,7 @@ from twilio_plugin.domain.events import SmsStatusChanged
 from twilio_plugin.domain.inbound_turn import SettledTurn, TextTurn
 from twilio_plugin.domain.media_stream import Frame
 from twilio_plugin.domain.message_status import StatusUpdate
+from twilio_plugin.domain.number_settings import Before, TwilioResource
 from twilio_plugin.domain.outbound import Part, Receipt
 from twilio_plugin.domain.recording import Recording
 from twilio_plugin.errors import PluginError, StorageUnavailable
@@ -93,6 +97,8 @@ TEXT_TURN = TextTurn(
     ours=str(OURS),
     message_sid="SM1",
 )
+BEFORE = Before("+14155550100", {"sms_url": ""}, ("https://x",))
+NUMBER = TwilioResource("+14155550100", "PN1", {})
 CHANGE = LedgerChange(PART.conversation_id, "opted_in", "opted_out")
 PUT = {"Put": {"TableName": "t", "Item": {}}}
 
@@ -126,6 +132,7 @@ def on_aws(client: Any) -> dict[str, Callable[[], Any]]:
     requests_ = CallRequestsTable(database, claims, "calls", calls, outbox)
     turns = AgentTurnsTable(database, "conversations", outbox, conversations)
     queue = SqsTextQueue(client, "queue")
+    before = NumberSettingsTable(database, "conversations")
     return {
         "AgentTurnsTable.last": lambda: turns.last("id"),
         "AgentTurnsTable.settle": lambda: turns.settle("id", SETTLED, after=None),
@@ -204,7 +211,13 @@ def on_aws(client: Any) -> dict[str, Callable[[], Any]]:
         "SendsTable.unsettled": lambda: list(sends.unsettled(before=NOW)),
         "SendsTable.senders_of": lambda: sends.senders_of(["SM1"]),
         "EventBridgeBus.publish": lambda: bus.publish([Announcement("a", "b", "{}", "2026-11-22T08:00:00.000Z")]),
-        "TwilioSecret.credentials": lambda: TwilioSecret(lambda: client, "secret").credentials(),
+        "SigningSecret.auth_tokens": lambda: SigningSecret(lambda: client, "signing secret").auth_tokens(),
+        "SigningSecret.fresh_auth_tokens": lambda: SigningSecret(lambda: client, "signing secret").fresh_auth_tokens(),
+        "RestSecret.credentials": lambda: RestSecret(lambda: client, "REST secret").credentials(),
+        "RestSecret.fresh_credentials": lambda: RestSecret(lambda: client, "REST secret").fresh_credentials(),
+        "NumberSettingsTable.all": before.all,
+        "NumberSettingsTable.keep": lambda: before.keep(BEFORE),
+        "NumberSettingsTable.forget": lambda: before.forget("+14155550100"),
     }
 
 
@@ -217,6 +230,10 @@ ON_TWILIO: dict[str, Callable[[TwilioRest], Any]] = {
     "TwilioCalls.fetch": lambda rest: TwilioCalls(rest, webhook_url="https://x").fetch("CA1"),
     "TwilioCalls.made": lambda rest: TwilioCalls(rest, webhook_url="https://x").made(REQUEST, since=NOW),
     "TwilioRest.change": lambda rest: rest.change("it", lambda client: client.messages.create(to="x", from_="y", body="z")),
+    "TwilioNumbers.find": lambda rest: TwilioNumbers(rest).find("+14155550100"),
+    "TwilioNumbers.service_of": lambda rest: TwilioNumbers(rest).service_of(NUMBER),
+    "TwilioNumbers.change": lambda rest: TwilioNumbers(rest).change(NUMBER, {"sms_url": ""}),
+    "TwilioRest.settle": lambda rest: rest.settle("it", lambda client: client.messages.list(limit=1)),
     "TwilioRest.read": lambda rest: rest.read("it", lambda client: client.messages.list(limit=1)),
 }
 # Methods that reach nothing: they only compute, or build what a transaction then writes.
@@ -319,7 +336,7 @@ def test_every_failure_of_twilios_package_is_an_error_of_ours_with_its_cause(
         raise error
 
     monkeypatch.setattr(requests.Session, "send", fail)
-    rest = TwilioRest(ACCOUNT, lambda: Credentials(("t",), None), pause=lambda _: None)
+    rest = TwilioRest(ACCOUNT, FakeRestSecret(), pause=lambda _: None)
 
     with pytest.raises(PluginError) as raised:
         ON_TWILIO[method](rest)

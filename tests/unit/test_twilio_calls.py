@@ -15,8 +15,8 @@ import pytest
 
 from tests.unit.fakes import ACCOUNT
 from tests.unit.fakes_calls import OURS, THEIRS, inbound, outbound, sid
+from tests.unit.fakes_numbers import FakeRestSecret
 from tests.unit.http_server import TOO_MANY, Answer, Hangup, Server, assert_silent, nobody, refused, running
-from twilio_plugin.adapters.secrets import Credentials
 from twilio_plugin.adapters.twilio_calls import TwilioCalls
 from twilio_plugin.adapters.twilio_rest import TwilioRest
 from twilio_plugin.domain.address import Address
@@ -66,9 +66,7 @@ def calls(twilio: Server) -> Iterator[Calls]:
 
     def make(url: str = "") -> Caller:
         pauses: list[float] = []
-        made.append(
-            TwilioRest(ACCOUNT, lambda: Credentials(("token",), None), api_base_url=url or twilio.url, pause=pauses.append)
-        )
+        made.append(TwilioRest(ACCOUNT, FakeRestSecret(), api_base_url=url or twilio.url, pause=pauses.append))
         return Caller(TwilioCalls(made[-1], webhook_url=WEBHOOK_URL), pauses)
 
     yield make

@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from tests.unit.fakes import ACCOUNT
+from tests.unit.fakes_numbers import FakeRestSecret
 from tests.unit.http_server import TOO_MANY, Answer, Hangup, Server, assert_silent, nobody, refused, running
 from twilio_plugin.adapters.secrets import Credentials
 from twilio_plugin.adapters.twilio_messages import TwilioMessages
@@ -64,11 +65,10 @@ def calls(twilio: Server) -> Iterator[Calls]:
     """Make a client of the server; its pauses are noted, not slept."""
     made: list[TwilioMessages] = []
 
-    def make(url: str = "", api_key: tuple[str, str] | None = None) -> Caller:
+    def make(url: str = "", api_key: tuple[str, str] | None = None, secret: FakeRestSecret | None = None) -> Caller:
         pauses: list[float] = []
-        rest = TwilioRest(
-            ACCOUNT, lambda: Credentials(("token",), api_key), api_base_url=url or twilio.url, pause=pauses.append
-        )
+        secret = secret or FakeRestSecret(Credentials("token", api_key))
+        rest = TwilioRest(ACCOUNT, secret, api_base_url=url or twilio.url, pause=pauses.append)
         texting = TwilioMessages(rest, status_url=STATUS_URL)
         made.append(texting)
         return Caller(texting, pauses)
@@ -385,3 +385,71 @@ def test_no_number_is_in_any_log_when_looking_up(twilio: Server, calls: Calls, c
     calls().texting.sent(PART, since=SINCE)
 
     assert_silent(caplog)
+
+
+# ---------------------------------------------------------------------------------------------------- credentials that change
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_credentials_that_were_changed_are_looked_up_and_the_request_is_made_again(
+    twilio: Server, calls: Calls, status: int
+) -> None:
+    twilio.script = [refused(status, 20003), accepted()]
+    secret = FakeRestSecret(Credentials("old"), fresh=Credentials("new"))
+
+    receipt = calls(secret=secret).texting.send(PART)
+
+    assert receipt.message_sid == "SM1"
+    assert [asked.user_and_password for asked in twilio.asked] == [(ACCOUNT, "old"), (ACCOUNT, "new")]
+
+
+@pytest.mark.parametrize("fresh", [None, Credentials("old")])
+def test_credentials_that_are_still_the_same_are_refused_at_once(
+    twilio: Server, calls: Calls, fresh: Credentials | None
+) -> None:
+    twilio.script = [refused(401, 20003)]
+    caller = calls(secret=FakeRestSecret(Credentials("old"), fresh=fresh))
+
+    with pytest.raises(TwilioRejected, match="did not accept the credentials"):
+        caller.texting.send(PART)
+
+    assert len(twilio.asked) == 1
+    assert caller.pauses == []
+
+
+def test_credentials_are_looked_up_once_a_request_and_only_where_they_are_in_doubt(twilio: Server, calls: Calls) -> None:
+    secret = FakeRestSecret(Credentials("old"), fresh=Credentials("new"))
+    twilio.script = [refused(401, 20003)]
+    with pytest.raises(TwilioRejected):
+        calls(secret=secret).texting.send(PART)
+    assert (secret.looks, len(twilio.asked)) == (1, 2)
+
+    twilio.script = [refused(400, 21211)]
+    with pytest.raises(TwilioRejected):
+        calls(secret=secret).texting.send(PART)
+    assert secret.looks == 1
+
+
+def test_a_list_is_asked_for_again_too(twilio: Server, calls: Calls) -> None:
+    page = {"messages": [], "page_size": 50, "next_page_uri": None}
+    twilio.script = [refused(401, 20003), Answer(200, json.dumps(page))]
+
+    assert calls(secret=FakeRestSecret(fresh=Credentials("new"))).texting.sent(PART, since=SINCE) == []
+
+    assert [asked.user_and_password[1] for asked in twilio.asked] == ["token", "new"]
+
+
+@pytest.mark.parametrize(
+    ("base", "url", "asked"),
+    [
+        ("https://api.twilio.com", "https://api.twilio.com/2010", "https://api.twilio.com/2010"),
+        ("https://api.twilio.com", "https://messaging.twilio.com/v1/Services", "https://messaging.twilio.com/v1/Services"),
+        ("http://127.0.0.1:4", "https://api.twilio.com/2010", "http://127.0.0.1:4/2010"),
+        ("http://127.0.0.1:4", "https://messaging.twilio.com/v1/Services", "http://127.0.0.1:4/v1/Services"),
+        ("http://127.0.0.1:4/", "http://127.0.0.1:4/v1/Services?Page=1", "http://127.0.0.1:4/v1/Services?Page=1"),
+        ("https://api.sydney.au1.twilio.com", "https://api.twilio.com/2010", "https://api.sydney.au1.twilio.com/2010"),
+        ("https://api.sydney.au1.twilio.com", "https://messaging.twilio.com/v1/S", "https://messaging.twilio.com/v1/S"),
+    ],
+)
+def test_a_stand_in_has_all_of_twilios_hosts_in_one_place(base: str, url: str, asked: str) -> None:
+    assert TwilioRest(ACCOUNT, FakeRestSecret(), api_base_url=base)._http._moved(url) == asked

@@ -26,6 +26,7 @@
     ├── UnreadableMessage        a WebSocket message that is none of Media Streams
     └── WebhookRefused           an HTTP request that is not a webhook of ours; carries the HTTP status
         ├── InvalidSignature     403
+        ├── UnverifiedSignature  503: of a token that the secret may have since a moment; Twilio repeats it
         ├── UnreadableWebhook    400
         ├── UnknownCall          503: about a call that is not recorded, or not yet; Twilio repeats it
         ├── WebhookTooLarge      413
@@ -164,6 +165,13 @@ class InvalidSignature(WebhookRefused):
     """``X-Twilio-Signature`` is missing or does not fit the request."""
 
     status = 403
+
+
+class UnverifiedSignature(WebhookRefused):
+    """``X-Twilio-Signature`` fits no token known here, and whether the secret has a newer one cannot be looked up right now."""
+
+    status = 503
+    retryable = True
 
 
 class UnreadableWebhook(WebhookRefused):

@@ -120,7 +120,7 @@ class MakeCall:
     twilio_account_sid: str
     twilio_api_base_url: str
     twilio_phone_number: str
-    twilio_secret: str
+    twilio_rest_secret: str
     twilio_webhook_url: str
 
 
@@ -136,7 +136,7 @@ class RunAction:
     twilio_account_sid: str
     twilio_api_base_url: str
     twilio_phone_number: str
-    twilio_secret: str
+    twilio_rest_secret: str
     twilio_webhook_url: str
 
 
@@ -150,7 +150,7 @@ class ControlCall:
     twilio_account_sid: str
     twilio_api_base_url: str
     twilio_phone_number: str
-    twilio_secret: str
+    twilio_rest_secret: str
     twilio_webhook_url: str
 
 
@@ -183,7 +183,7 @@ class Send:
     twilio_account_sid: str
     twilio_api_base_url: str
     twilio_phone_number: str
-    twilio_secret: str
+    twilio_rest_secret: str
     twilio_webhook_url: str
 
 
@@ -216,7 +216,7 @@ class Reconcile:
     retention_days: str
     twilio_account_sid: str
     twilio_api_base_url: str
-    twilio_secret: str
+    twilio_rest_secret: str
     twilio_webhook_url: str
 
 
@@ -246,10 +246,20 @@ class Bridge:
     twilio_account_sid: str
     twilio_api_base_url: str
     twilio_phone_number: str
-    twilio_secret: str
+    twilio_rest_secret: str
     twilio_webhook_url: str
     voice: str
     websocket_management_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigureNumber:
+    """configure_number."""
+
+    conversations_table: str
+    twilio_account_sid: str
+    twilio_api_base_url: str
+    twilio_rest_secret: str
 
 
 Config = TypeVar(
@@ -258,6 +268,7 @@ Config = TypeVar(
     BridgeQueue,
     CallSession,
     CallState,
+    ConfigureNumber,
     ControlCall,
     FrameIngest,
     History,

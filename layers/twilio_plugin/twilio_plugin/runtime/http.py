@@ -31,7 +31,7 @@ Event = dict[str, Any]
 Response = dict[str, Any]
 Handler = Callable[[Event, Any], Response]
 IsSigned = Callable[[str, Iterable[str], "Form"], bool]
-"""Signature, candidate URLs, form → whether Twilio signed it."""
+"""Signature, candidate URLs, form → whether Twilio signed it. May raise UnverifiedSignature."""
 
 
 class Form(Mapping[str, str]):

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from twilio_plugin.domain.media_stream import Frame, Key, Mark, StreamStart, StreamStop, read_frame, read_message
 from twilio_plugin.domain.metrics import WEBHOOKS_REFUSED, of_refusal
-from twilio_plugin.errors import InvalidSignature, StreamRefused, UnreadableMessage
+from twilio_plugin.errors import InvalidSignature, StreamRefused, UnreadableMessage, UnverifiedSignature
 from twilio_plugin.runtime.metrics import emit
 from twilio_plugin.runtime.observability import correlate, logger
 
@@ -23,7 +23,7 @@ Event = dict[str, Any]
 Response = dict[str, Any]
 Handler = Callable[[Any, Any], Any]
 IsSigned = Callable[[str, list[str]], bool]
-"""Signature, candidate URLs → whether Twilio signed a handshake for one of them."""
+"""Signature, candidate URLs → whether Twilio signed a handshake for one of them. May raise UnverifiedSignature."""
 RunSession = Callable[[str, int, str, Callable[[], int]], None]
 """Call SID, leg, session id, and what tells the milliseconds that are left."""
 
@@ -75,6 +75,9 @@ def authorizer(check: IsSigned, websocket_url: str, clock: Callable[[], float] =
             if not signed:
                 logger.warning("handshake refused", extra={"reason": "InvalidSignature" if signature else "no signature"})
                 emit(of_refusal(WEBHOOKS_REFUSED, InvalidSignature.__name__))
+        except UnverifiedSignature as doubt:
+            logger.warning("handshake refused", extra={"reason": type(doubt).__name__})
+            emit(of_refusal(WEBHOOKS_REFUSED, type(doubt).__name__))
         except Exception:
             logger.exception("handshake could not be checked")
         return _policy(event["methodArn"], allowed=signed) | {"context": {"expires_at": str(int(clock()) + LIFETIME_SECONDS)}}

@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # a webhook does not pay for what only sends need
     from twilio_plugin.domain.inbound_turn import SettledTurn, TextTurn
     from twilio_plugin.domain.media_stream import Frame
     from twilio_plugin.domain.message_status import StatusUpdate
+    from twilio_plugin.domain.number_settings import Before, Settings, TwilioResource
     from twilio_plugin.domain.opt_out import ContactState
     from twilio_plugin.domain.outbound import Part, Receipt, TwilioMessage
     from twilio_plugin.domain.recording import Recording
@@ -460,3 +461,29 @@ class AgentTurns(Protocol):
 
     def refuse(self, conversation_id: str, period: str, event: Event) -> bool:
         """Announce that the ceiling is reached. False if that is announced already for this period."""
+
+
+class TwilioResources(Protocol):
+    """Twilio's IncomingPhoneNumbers and Messaging Services. Every method raises TwilioRejected and TwilioUnavailable."""
+
+    def find(self, key: str) -> TwilioResource | None:
+        """A number by its E.164, a Messaging Service by its SID; None where the account has no such."""
+
+    def service_of(self, number: TwilioResource) -> TwilioResource | None:
+        """The Messaging Service that a number is in."""
+
+    def change(self, resource: TwilioResource, changes: Settings) -> None:
+        """Set what is given, by Twilio's names; an empty text clears. Doing it twice is doing it once."""
+
+
+class SettingsBefore(Protocol):
+    """What was set on numbers and Messaging Services before they were pointed at this stack."""
+
+    def all(self) -> list[Before]:
+        """All that is kept. Strongly consistent."""
+
+    def keep(self, before: Before) -> None:
+        """Keep it in the place of what is kept under its key."""
+
+    def forget(self, key: str) -> None:
+        """It is put back."""

@@ -29,13 +29,13 @@ def voice_webhook() -> Handler:
 
     env = config.read(config.VoiceWebhook)
     outbox = parts.outbox(env)
-    credentials = parts.secret(env.twilio_secret).credentials
+    auth_tokens = parts.auth_tokens(env.twilio_secret)
     warmer = parts.warmer()
     wanted_soon = [env.stream_authorizer_function, env.media_stream_function, env.call_session_function]
 
     def token(call_sid: str, leg: int) -> str:
         expires_at = epoch(parts.now()) + TOKEN_SECONDS
-        return stream_token(credentials().auth_tokens[0], call_sid, leg, expires_at=expires_at)
+        return stream_token(auth_tokens(fresh=False)[0], call_sid, leg, expires_at=expires_at)
 
     def warm() -> None:
         if cold := warmer.warm(wanted_soon):

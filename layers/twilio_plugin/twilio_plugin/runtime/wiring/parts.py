@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Protocol
 import boto3
 from botocore.config import Config
 
+from twilio_plugin.errors import UnverifiedSignature
 from twilio_plugin.runtime import config
 
 if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
     from twilio_plugin.adapters.calls import CallsTable
     from twilio_plugin.adapters.connections import ApiGatewayConnections
     from twilio_plugin.adapters.conversations import ConversationsTable
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from twilio_plugin.adapters.event_bus import EventBridgeBus
     from twilio_plugin.adapters.media_frames import MediaFrames
     from twilio_plugin.adapters.outbox import OutboxTable
-    from twilio_plugin.adapters.secrets import TwilioSecret
+    from twilio_plugin.adapters.secrets import SigningSecret
     from twilio_plugin.adapters.sessions import LambdaSessions, LambdaWarmer
     from twilio_plugin.adapters.streams import StreamsReader, StreamsTable
     from twilio_plugin.adapters.twilio_calls import TwilioCalls
@@ -32,8 +35,6 @@ if TYPE_CHECKING:
 
 # Short, because Twilio waits 15 s and a person on the phone less; boto3 repeats what is safe to repeat.
 AWS = Config(connect_timeout=2, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 3})
-# A wrong signature makes the secret worth another look, but strangers must not make us read it at will.
-_SECRET_SECOND_LOOK_SECONDS = 10.0
 
 
 class _WithOutbox(Protocol):
@@ -61,7 +62,10 @@ class _WithTwilio(Protocol):
     @property
     def twilio_api_base_url(self) -> str: ...
     @property
-    def twilio_secret(self) -> str: ...
+    def twilio_rest_secret(self) -> str: ...
+
+
+class _WithCallbacks(_WithTwilio, Protocol):
     @property
     def twilio_webhook_url(self) -> str: ...
 
@@ -150,14 +154,14 @@ def warmer() -> LambdaWarmer:
     return LambdaWarmer(boto3.client("lambda", config=AWS))
 
 
-def texting(env: _WithTwilio) -> TwilioMessages:
+def texting(env: _WithCallbacks) -> TwilioMessages:
     """Twilio's Messages."""
     from twilio_plugin.adapters.twilio_messages import TwilioMessages
 
     return TwilioMessages(twilio(env), status_url=f"{env.twilio_webhook_url}/status")
 
 
-def calling(env: _WithTwilio) -> TwilioCalls:
+def calling(env: _WithCallbacks) -> TwilioCalls:
     """Twilio's Calls."""
     from twilio_plugin.adapters.twilio_calls import TwilioCalls
 
@@ -166,61 +170,70 @@ def calling(env: _WithTwilio) -> TwilioCalls:
 
 def twilio(env: _WithTwilio) -> TwilioRest:
     """Twilio's REST API."""
+    from twilio_plugin.adapters.secrets import RestSecret
     from twilio_plugin.adapters.twilio_rest import TwilioRest
 
-    return TwilioRest(env.twilio_account_sid, secret(env.twilio_secret).credentials, api_base_url=env.twilio_api_base_url)
+    secret = RestSecret(secrets_manager, env.twilio_rest_secret)
+    return TwilioRest(env.twilio_account_sid, secret, api_base_url=env.twilio_api_base_url)
 
 
 def is_signed(secret_name: str) -> IsSigned:
-    """Whether Twilio signed a form, by the tokens of the secret."""
+    """Whether Twilio signed a form, by the tokens of the secret. Raises UnverifiedSignature where that cannot be told now."""
     from twilio_plugin.adapters import twilio_signature
 
-    tries = _with_tokens(secret_name)
+    secret = signing_secret(secret_name)
 
     def check(signature: str, urls: Iterable[str], form: Form) -> bool:
-        return tries(lambda tokens: twilio_signature.is_signed(signature, urls, form, tokens))
+        candidates = list(urls)
+        return _fits(secret, lambda tokens: twilio_signature.is_signed(signature, candidates, form, tokens))
 
     return check
 
 
 def is_signed_handshake(secret_name: str) -> Callable[[str, list[str]], bool]:
-    """Whether Twilio signed a WebSocket handshake, by the tokens of the secret."""
+    """Whether Twilio signed a WebSocket handshake, by the tokens of the secret. Raises UnverifiedSignature, as `is_signed`."""
     from twilio_plugin.adapters import twilio_signature
 
-    tries = _with_tokens(secret_name)
-    return lambda signature, urls: tries(lambda tokens: twilio_signature.is_signed_handshake(signature, urls, tokens))
+    secret = signing_secret(secret_name)
+
+    def check(signature: str, urls: list[str]) -> bool:
+        return _fits(secret, lambda tokens: twilio_signature.is_signed_handshake(signature, urls, tokens))
+
+    return check
 
 
 def auth_tokens(secret_name: str) -> AuthTokens:
     """The account's auth tokens, from the secret."""
-    credentials = secret(secret_name).credentials
+    secret = signing_secret(secret_name)
 
     def tokens(*, fresh: bool) -> Sequence[str]:
-        known = credentials(newer_than_seconds=_SECRET_SECOND_LOOK_SECONDS) if fresh else credentials()
-        return known.auth_tokens
+        return (fresh and secret.fresh_auth_tokens()) or secret.auth_tokens()
 
     return tokens
 
 
-def _with_tokens(secret_name: str) -> Callable[[Callable[[tuple[str, ...]], bool]], bool]:
-    credentials = secret(secret_name).credentials
-
-    def tries(fits: Callable[[tuple[str, ...]], bool]) -> bool:
-        known = credentials()
-        if fits(known.auth_tokens):
-            return True
-        # The token may have been rotated since the secret was read.
-        fresh = credentials(newer_than_seconds=_SECRET_SECOND_LOOK_SECONDS)
-        return fresh is not known and fits(fresh.auth_tokens)
-
-    return tries
+def _fits(secret: SigningSecret, is_one_of: Callable[[tuple[str, ...]], bool]) -> bool:
+    known = secret.auth_tokens()
+    if is_one_of(known):
+        return True
+    # The token may have been rotated since the secret was read.
+    fresh = secret.fresh_auth_tokens()
+    if fresh is None:
+        raise UnverifiedSignature("X-Twilio-Signature fits no known token, and the secret cannot be looked at again just now.")
+    return fresh != known and is_one_of(fresh)
 
 
-def secret(name: str) -> TwilioSecret:
-    """The secret with the credentials."""
-    from twilio_plugin.adapters.secrets import TwilioSecret
+@cache
+def signing_secret(name: str) -> SigningSecret:
+    """The secret with what Twilio signs with, read once for whatever a function needs it for."""
+    from twilio_plugin.adapters.secrets import SigningSecret
 
-    return TwilioSecret(lambda: boto3.client("secretsmanager", config=AWS), name)
+    return SigningSecret(secrets_manager, name)
+
+
+def secrets_manager() -> SecretsManagerClient:
+    """Secrets Manager."""
+    return boto3.client("secretsmanager", config=AWS)
 
 
 @cache
