@@ -18,7 +18,8 @@ POST   /_standin/calls               {"from", "to"?, "script"?: [{"say"} | {"pre
 GET    /_standin/calls               all calls with their logs, oldest first
 GET    /_standin/calls/CA...         one of them; ?heard=N&timeout=S waits until more than N things were said, or the end
 POST   /_standin/calls/CA...         {"say": words} | {"press": keys} | {"silence": true} | {"hang_up": true}
-                                     | {"sound": base64 of µ-law}; words are spoken where a stream answers
+                                     | {"sound": base64 of µ-law}; words are spoken where a stream answers;
+                                     a call's "relays" say what went over their sockets, and what the person heard
 GET    /_standin/calls/CA.../heard   the last stream's audio as the person heard it, raw µ-law; .../spoken: as they spoke
 POST   /_standin/phones              {"person", "kind": "answers" | "busy" | "no-answer" | "fails", "after_seconds"?,
                                      "answered_by"?, "script"?}: what that person does when called
@@ -126,4 +127,6 @@ class CallControlRoutes:
 def call_json(line: Line) -> dict[str, Any]:
     """The Call resource, with what was said and done on the line."""
     streams = [record.as_dict() for record in line.streams]
-    return line.call.resource() | {"log": line.log, "heard": line.heard, "twiml": line.documents, "streams": streams}
+    relays = [record.as_dict() for record in line.relays]
+    about = {"log": line.log, "heard": line.heard, "twiml": line.documents, "streams": streams, "relays": relays}
+    return line.call.resource() | about

@@ -1,6 +1,6 @@
 """Twilio's error log (the Console calls it Debugger), where a developer learns that a webhook failed.
 
-Codes: https://www.twilio.com/docs/api/errors.
+Codes: https://www.twilio.com/docs/api/errors. The title of 64101 was not found.
 """
 
 from collections import deque
@@ -18,6 +18,7 @@ ALERT_TEXTS = {
     12300: "Invalid Content-Type",
     13224: "Dial: Twilio does not support calling this number or the number is invalid",
     13520: "Say: Invalid text",
+    13621: "Invalid 'recordingStatusCallbackEvent'",
     14103: "Message: Invalid Body",
     21626: "Invalid statusCallbackEvents",
     31901: "Stream - WebSocket - Connection Timeout",
@@ -27,6 +28,10 @@ ALERT_TEXTS = {
     31941: "Stream - Invalid Track configuration",
     31950: "Stream - Protocol - Malformed Message",
     31951: "Stream - Protocol - Invalid Message",
+    64101: "ConversationRelay: Invalid Provider",
+    64102: "ConversationRelay: Unable to Connect to Websocket URL",
+    64105: "ConversationRelay: Websocket ended",
+    64107: "ConversationRelay: Invalid Message Received",
 }
 
 

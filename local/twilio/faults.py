@@ -21,15 +21,24 @@ stream        shuffle_frames      each frame up to ``window_ms`` (200) late, so 
 stream        duplicate_frames    a ``fraction`` (0.1) of the frames twice; ``seed``
 stream        lose_frames         a ``fraction`` (0.1) of the frames never; ``seed``
 stream        stop_frames         no frames ``after`` (1) seconds of the stream, while the socket stays
-stream        drop_socket         the connection breaks ``after`` (1) seconds of the stream, without a close frame
 stream        lose_stop           no stop message; the ``socket`` is (closed), or left open for 30 seconds
-stream        forge_handshake     the handshake has a signature that is not Twilio's
-stream        alter_start         the start has another ``call_sid``, or another ``value`` of a ``parameter`` (or none)
-stream        garbage             the raw ``text``, ``after`` (0) seconds of the stream
+socket        drop_socket         the connection breaks ``after`` (1) seconds, without a close frame
+socket        forge_handshake     the handshake has a signature that is not Twilio's
+socket        alter_start         the start (of a relay: setup) has another ``call_sid``, or another ``value`` of a
+                                  ``parameter`` (or none)
+socket        garbage             the raw ``text``, ``after`` (0) seconds
+relay         drop_in_reply       the connection breaks ``after`` (1) seconds of our first reply, without a close frame
+relay         idle_socket         it breaks after so many seconds (``after``, 600) without a message, as API Gateway's does
+relay         swap_prompts        the next prompt arrives behind the one that follows it
+relay         join_prompts        the next prompt arrives together with the one that follows it
+relay         repeat_message      the next message of the ``type`` (prompt) twice
+relay         lose_info           no info messages, whatever ``events`` subscribes to
 ============  ==================  ====================================================================================
 
-A stream takes one of each of its faults, and all garbage. ``to`` limits any fault to one recipient (a stream's is the person),
-``method`` (POST) says which requests those of moment *request* hit, ``*`` being any, and ``path`` what is in their path.
+A stream takes one of each of the faults of *stream* and *socket*, and all garbage; a relay session those of *relay* and
+*socket*. Seconds are of the stream, or of the relay's call. ``to`` limits any fault to one recipient (a socket's is the
+person), ``method`` (POST) says which requests those of moment *request* hit, ``*`` being any, and ``path`` what is in
+their path.
 """
 
 import threading
@@ -52,15 +61,21 @@ _KINDS: dict[str, tuple[str, frozenset[str]]] = {
     "duplicate_frames": ("stream", frozenset({"fraction", "seed"})),
     "lose_frames": ("stream", frozenset({"fraction", "seed"})),
     "stop_frames": ("stream", frozenset({"after"})),
-    "drop_socket": ("stream", frozenset({"after"})),
     "lose_stop": ("stream", frozenset({"socket"})),
-    "forge_handshake": ("stream", frozenset()),
-    "alter_start": ("stream", frozenset({"call_sid", "parameter", "value"})),
-    "garbage": ("stream", frozenset({"text", "after"})),
+    "drop_socket": ("socket", frozenset({"after"})),
+    "forge_handshake": ("socket", frozenset()),
+    "alter_start": ("socket", frozenset({"call_sid", "parameter", "value"})),
+    "garbage": ("socket", frozenset({"text", "after"})),
+    "drop_in_reply": ("relay", frozenset({"after"})),
+    "idle_socket": ("relay", frozenset({"after"})),
+    "swap_prompts": ("relay", frozenset()),
+    "join_prompts": ("relay", frozenset()),
+    "repeat_message": ("relay", frozenset({"type"})),
+    "lose_info": ("relay", frozenset()),
 }
 _REQUIRED = {"reject": "code", "garbage": "text"}
 _REPEATED = "garbage"
-_TEXT_OPTIONS = frozenset({"to", "method", "path", "socket", "call_sid", "parameter", "value", "text"})
+_TEXT_OPTIONS = frozenset({"to", "method", "path", "socket", "call_sid", "parameter", "value", "text", "type"})
 
 
 @dataclass

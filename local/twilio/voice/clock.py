@@ -4,6 +4,8 @@ import asyncio
 from dataclasses import dataclass
 
 CHARACTERS_PER_SECOND = 15  # of speech, Twilio's and people's
+PLAY_SECONDS = 2.0  # audio is not fetched, so nobody knows how long it is
+KEY_SECONDS = 0.5
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from ..server import ServerThread
 from .line import Line
 from .media.mouth import Utterance
 from .media.person import OnStream
+from .relay.person import OnRelay
 from .talking import say
 
 T = TypeVar("T")
@@ -16,7 +17,7 @@ class CallEnded(Exception):
     """There is nothing more to hear; the text is the call's transcript."""
 
 
-class PhoneCall(OnStream):
+class PhoneCall(OnStream, OnRelay):
     """One call. ``sid`` is Twilio's; times are seconds of ours, but for those in ``log`` and of streams."""
 
     def __init__(self, server: ServerThread, line: Line) -> None:
@@ -37,8 +38,8 @@ class PhoneCall(OnStream):
         return heard[index]
 
     def say(self, words: str, confidence: float = 0.95, *, wait: bool = False, timeout: float = 30.0) -> None:
-        """Speak: on the stream that answers, as audio; else to the Gather or Record that runs or comes next, interrupting its
-        prompts if it lets people do so.
+        """Speak: on the stream that answers, as audio; else to the Gather, Record or relay that runs or comes next,
+        interrupting its prompts if it lets people do so.
 
         On a stream, ``wait`` is for the end of the words. Raises CallEnded, TimeoutError, and ValueError on a stream of a
         stand-in without a voice.
@@ -79,7 +80,10 @@ class PhoneCall(OnStream):
 
     @property
     def log(self) -> list[tuple[float, str, str]]:
-        """(seconds of the call, ``call``, ``twilio``, ``person``, ``partner``, ``stream`` or ``api``, what) in order."""
+        """(seconds of the call, who, what) in order.
+
+        Who is ``call``, ``twilio``, ``person``, ``partner``, ``stream``, ``relay`` or ``api``.
+        """
         return self._do(lambda: list(self._line.log))
 
     @property

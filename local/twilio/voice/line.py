@@ -16,6 +16,7 @@ from .clock import Clock
 from .media.audio import CallAudio
 from .media.mouth import Utterance
 from .media.record import StreamRecord
+from .relay.record import RelayRecord
 
 if TYPE_CHECKING:
     from .media.stream import MediaStream
@@ -56,7 +57,8 @@ class Line:
     ``log`` has (seconds of the call, who, what), ``heard`` what was said to the person, ``documents`` the TwiML executed.
     ``turns`` counts how often Twilio fell silent to listen; ``partner`` is the line that this one is connected with;
     ``orders`` interrupt what Twilio executes; ``fallback`` is asked where a document fails. ``streams`` are those that began,
-    ``forks`` those of ``<Start>`` by name; ``voice`` makes µ-law of words.
+    ``forks`` those of ``<Start>`` by name, ``relays`` the relay sessions,
+    ``recordings`` what stops those of ``<Start>``, by name; ``voice`` makes µ-law of words.
     """
 
     def __init__(self, call: Call, clock: Clock, *, attended: bool = True, voice: Voice | None = None) -> None:
@@ -64,6 +66,8 @@ class Line:
         self.changes = Changes()
         self.audio = CallAudio(self.changes, clock.media_speed)
         self.streams: list[StreamRecord] = []
+        self.relays: list[RelayRecord] = []
+        self.recordings: dict[str, asyncio.Event] = {}
         self.forks: dict[str, MediaStream] = {}
         self.log: list[tuple[float, str, str]] = []
         self.heard: list[str] = []

@@ -130,7 +130,11 @@ class Operator:
 
     def stream_faults(self, person: str) -> list[Fault]:
         """What is to go wrong with the next stream of that person's call."""
-        return self.faults.take_all("stream", to=person)
+        return self.faults.take_all("stream", to=person) + self.faults.take_all("socket", to=person)
+
+    def relay_faults(self, person: str) -> list[Fault]:
+        """What is to go wrong with the next relay session of that person's call."""
+        return self.faults.take_all("relay", to=person) + self.faults.take_all("socket", to=person)
 
     def prepare(self, parent: Line, leg: Leg) -> Line:
         """A call that is to be made for another."""
@@ -172,7 +176,8 @@ class Operator:
 
     def _end(self, line: Line, status: str, asked: NewCall | None = None) -> None:
         line.advance(status)
-        recording = outbound.recording_of(asked, line.call, self.base_url) if asked else None
+        # Twilio ignores Record of a call with <ConversationRelay>; <Start><Recording> is what records it.
+        recording = outbound.recording_of(asked, line.call, self.base_url) if asked and not line.relays else None
         self._progress[line.call.sid].tell("completed", recording.fields() if recording else {})
         self.lines.changes.tell()
         if recording and asked and asked.recording_status_callback and "completed" in asked.recording_status_callback_events:

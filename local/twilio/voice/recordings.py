@@ -12,12 +12,16 @@ from .call import Call
 
 @dataclass
 class Recording:
-    """``duration`` is seconds of the call; ``source`` is ``RecordVerb``, ``DialVerb`` or ``OutboundAPI``."""
+    """``duration`` is seconds of the call.
+
+    ``source`` is ``RecordVerb``, ``DialVerb``, ``OutboundAPI`` or ``StartCallRecordingTwiML``.
+    """
 
     call: Call
     source: str
     base_url: str
     duration: int = 0
+    channels: int = 1
     sid: str = field(default_factory=lambda: new_sid("RE"))
     began: datetime = field(default_factory=now)
 
@@ -32,7 +36,7 @@ class Recording:
             "AccountSid": self.call.account_sid,
             "CallSid": self.call.sid,
             "RecordingStatus": status,
-            "RecordingChannels": "1",
+            "RecordingChannels": str(self.channels),
             "RecordingStartTime": rfc2822(self.began) or "",
             "RecordingSource": self.source,
             "RecordingTrack": "both",

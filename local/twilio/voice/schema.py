@@ -48,10 +48,30 @@ SCHEMA: dict[str, Element] = {
         " amdStatusCallbackMethod amdStatusCallback machineDetectionTimeout machineDetectionSpeechThreshold"
         " machineDetectionSpeechEndThreshold machineDetectionSilenceTimeout"
     ),
-    "Connect": _element("action method", "Stream"),
-    "Start": _element("action method", "Stream"),
-    "Stop": _element("", "Stream"),
+    "Connect": _element("action method", "Stream ConversationRelay"),
+    "Start": _element("action method", "Stream Recording"),
+    "Stop": _element("", "Stream Recording"),
     "Stream": _element("name connectorName url track statusCallback statusCallbackMethod audioFormat sampleRate", "Parameter"),
+    # A name is documented, though the helper library has no parameter for it.
+    "Recording": _element(
+        "name recordingStatusCallback recordingStatusCallbackMethod recordingStatusCallbackEvent trim track channels"
+        " recordingConfigurationId"
+    ),
+    # eotThreshold and conversationConfiguration are documented, though the helper library has no parameters for them.
+    "ConversationRelay": _element(
+        "url language ttsLanguage transcriptionLanguage ttsProvider voice transcriptionProvider speechModel profanityFilter"
+        " dtmfDetection welcomeGreeting partialPrompts welcomeGreetingInterruptible interruptible preemptible hints"
+        " intelligenceService reportInputDuringAgentSpeech elevenlabsTextNormalization interruptSensitivity debug"
+        " backgroundNoiseReduction speechTimeout deepgramSmartFormat ignoreBackchannel events partialPromptOnHangup"
+        " eagerEotThreshold eotThreshold asrSmartFormat ttsTextNormalization ttsLanguageTextNormalization"
+        " elevenlabsLanguageTextNormalization includeInPrompt customerName applicationReconnect echoPromptFiltering"
+        " turnDetection conversationConfiguration",
+        "Language Parameter",
+    ),
+    "Language": _element(
+        "code ttsProvider voice transcriptionProvider speechModel hints asrSmartFormat ttsTextNormalization"
+        " ttsLanguageTextNormalization"
+    ),
     "Parameter": _element("name value"),
 }
-NESTED_ONLY = frozenset({"Number", "Parameter", "Stream"})
+NESTED_ONLY = frozenset({"ConversationRelay", "Language", "Number", "Parameter", "Recording", "Stream"})

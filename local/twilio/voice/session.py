@@ -60,6 +60,9 @@ class Network(Protocol):
     def stream_faults(self, person: str) -> list[Fault]:
         """What is to go wrong with the next stream of that person's call."""
 
+    def relay_faults(self, person: str) -> list[Fault]:
+        """What is to go wrong with the next relay session of that person's call."""
+
     def prepare(self, parent: Line, leg: Leg) -> Line:
         """A call that is to be made for another."""
 
@@ -71,12 +74,16 @@ class Network(Protocol):
 
 
 class Session:
-    """One call under Twilio's control. ``answer`` is called when the first document wants it."""
+    """One call under Twilio's control. ``answer`` is called when the first document wants it.
+
+    ``told`` is what cancelled the running verb: where the call goes on, or its end; None where its time is over.
+    """
 
     def __init__(self, line: Line, network: Network, verbs: Mapping[str, Verb], answer: Callable[[], None]) -> None:
         self.line, self.network = line, network
         self.time_limit = 14_400.0
         self.document = Document("", "")
+        self.told: Source | HangUp | None = None
         self._source = Source()
         self._verbs, self._answer = verbs, answer
         self._silent_documents = 0
@@ -122,10 +129,12 @@ class Session:
         return outcome
 
     async def _run_until_told(self, source: Source) -> Source | HangUp:
+        self.told = None
         work = asyncio.create_task(self._execute(source))
         told = asyncio.create_task(self.line.orders.get())
         try:
             await asyncio.wait({work, told}, return_when=asyncio.FIRST_COMPLETED)
+            self.told = told.result() if told.done() else None
             return told.result() if told.done() else work.result()
         finally:
             work.cancel()

@@ -6,10 +6,11 @@ takes ``media``, ``mark`` and ``clear`` with exactly their fields; https://www.t
 
 import base64
 import binascii
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from ..sockets import read_object
 
 Message = dict[str, Any]
 CONNECTED: Message = {"event": "connected", "protocol": "Call", "version": "1.0.0"}
@@ -75,11 +76,9 @@ class Writer:
 def read_order(text: str, stream_sid: str) -> Order:
     """Read what our side sent. Raises InvalidMessage."""
     try:
-        message = json.loads(text)
-    except ValueError:
-        raise InvalidMessage("not JSON") from None
-    if not isinstance(message, dict):
-        raise InvalidMessage("not an object")
+        message = read_object(text)
+    except ValueError as problem:
+        raise InvalidMessage(str(problem)) from None
     event = message.get("event")
     if not isinstance(event, str) or event not in _FIELDS:
         raise InvalidMessage(f"the event {event!r}")

@@ -6,28 +6,23 @@ from collections.abc import Sequence
 from itertools import count
 
 from ...faults import Fault
+from ..mishaps import SocketMishaps
 from .messages import Message
 from .ulaw import FRAME_SECONDS
 
 LEFT_OPEN_SECONDS = 30.0  # of ours
 
 
-class Mishaps:
+class Mishaps(SocketMishaps):
     """``index`` counts the stream's frames from 0."""
 
     def __init__(self, faults: Sequence[Fault] = ()) -> None:
-        self._faults = {fault.kind: fault for fault in faults if fault.kind != "garbage"}
-        self._garbage = [fault for fault in faults if fault.kind == "garbage"]
+        super().__init__(faults)
         self._random = {kind: random.Random(fault.integer("seed", 0)) for kind, fault in self._faults.items()}
         shuffled = self._faults.get("shuffle_frames")
         self._window = shuffled.number("window_ms", 200) / 1000 / FRAME_SECONDS if shuffled else 0.0
         self._held_back: list[tuple[float, int, Message]] = []
         self._order = count()
-
-    @property
-    def forges_handshake(self) -> bool:
-        """Whether the handshake is signed with another token."""
-        return "forge_handshake" in self._faults
 
     @property
     def stop_lost(self) -> str | None:
@@ -37,17 +32,7 @@ class Mishaps:
 
     def alter(self, start: Message) -> Message:
         """The start message as it arrives."""
-        fault = self._faults.get("alter_start")
-        if fault is None:
-            return start
-        content = start["start"] | {"customParameters": dict(start["start"]["customParameters"])}
-        if "call_sid" in fault.options:
-            content["callSid"] = fault.text("call_sid", "")
-        if "parameter" in fault.options:
-            content["customParameters"].pop(fault.text("parameter", ""), None)
-            if "value" in fault.options:
-                content["customParameters"][fault.text("parameter", "")] = fault.text("value", "")
-        return start | {"start": content}
+        return start | {"start": self.altered(start["start"])}
 
     def arriving(self, index: int, frames: Sequence[Message]) -> list[Message]:
         """What arrives when these frames were sent: them, some of them, or those of earlier."""

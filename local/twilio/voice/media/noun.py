@@ -30,10 +30,10 @@ def read_noun(session: Session, stream: Element, *, two_way: bool) -> Noun:
     """Read the one within ``<Connect>`` (``two_way``) or ``<Start>``. Raises DocumentError for a callback that is no URL."""
     callback = stream.get("statusCallback")
     noun = Noun(
-        url=_url(session, stream.get("url", "")),
+        url=socket_url(session, stream.get("url", "")),
         name=stream.get("name", ""),
         two_way=two_way,
-        parameters=_parameters(session, stream),
+        parameters=parameters_of(session, stream),
         callback=session.url(callback) if callback else None,
         callback_method=stream.get("statusCallbackMethod", "POST").upper(),
     )
@@ -46,17 +46,25 @@ def read_noun(session: Session, stream: Element, *, two_way: bool) -> Noun:
     return noun
 
 
-def _url(session: Session, target: str) -> str:
+def socket_url(session: Session, target: str) -> str:
+    """A URL in the present document, absolute, for a socket."""
     if not target or urlsplit(target).scheme:
         return target
     scheme, _, rest = urljoin(session.document.url, target).partition(":")
     return f"{_SOCKETS.get(scheme, scheme)}:{rest}"
 
 
-def _problem(url: str) -> tuple[int, str] | None:
+def url_problem(url: str) -> tuple[int, str] | None:
+    """What is wrong with a URL that is none of a socket: ``wss``, or ``ws`` on this machine."""
     parts = urlsplit(url)
     if not parts.hostname or parts.scheme not in ({"wss", "ws"} if _is_loopback(parts.hostname) else {"wss"}):
         return 11100, f"{url!r} is not a wss URL"
+    return None
+
+
+def _problem(url: str) -> tuple[int, str] | None:
+    if problem := url_problem(url):
+        return problem
     return (31920, "the URL has a query string") if "?" in url else None
 
 
@@ -67,9 +75,10 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _parameters(session: Session, stream: Element) -> dict[str, str]:
+def parameters_of(session: Session, noun: Element) -> dict[str, str]:
+    """The ``<Parameter>`` within a noun; those that Twilio does not take are warnings."""
     found = {}
-    for parameter in stream.findall("Parameter"):
+    for parameter in noun.findall("Parameter"):
         name, value = parameter.get("name", ""), parameter.get("value", "")
         if not name or len(name) + len(value) >= MAX_PARAMETER:
             session.warn(f"<Parameter> {name[:50]!r} has no name, or {MAX_PARAMETER} characters")

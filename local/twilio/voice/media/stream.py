@@ -6,8 +6,6 @@ https://www.twilio.com/docs/api/errors, 319xx. How Twilio words ``StreamError`` 
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import aiohttp
 
@@ -15,6 +13,7 @@ from ...debugger import ALERT_TEXTS
 from ...messages import new_sid, now
 from ..line import Line
 from ..session import Network
+from ..sockets import MESSAGES, NotConnected, close_code, connected
 from .audio import Tick
 from .messages import CONNECTED, InvalidMessage, Message, Order, Writer, read_order
 from .mishaps import LEFT_OPEN_SECONDS, Mishaps
@@ -24,9 +23,8 @@ from .record import StreamRecord
 from .ulaw import FRAME_SECONDS
 from .wire import Wire
 
-CONNECT_SECONDS = 10.0
 TURN_FRAMES = 35  # of silence, 0.7 s, after which a person takes it to be their turn
-_MESSAGES = frozenset({aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY})
+_NOT_CONNECTED = {"refused": 31920, "timeout": 31901, "unreachable": 31902}
 _CLOSED_IN_ORDER = frozenset({1000, 1001, 1005})
 
 
@@ -61,8 +59,7 @@ class MediaStream:
         try:
             if self._noun.problem:
                 raise StreamError(*self._noun.problem)
-            async with self._socket() as socket:
-                await self._serve(socket)
+            await self._connect()
         except StreamError as error:
             text = f"{error.code}: {ALERT_TEXTS.get(error.code, '')} ({error})"
             self._network.report(error.code, self._noun.url, str(error), self._line.call.sid)
@@ -112,23 +109,13 @@ class MediaStream:
         elif self.record.quiet_frames == 0:
             self._line.listening = False
 
-    @asynccontextmanager
-    async def _socket(self) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
-        headers = {"X-Twilio-Signature": self._network.sign(self._noun.url, forged=self._mishaps.forges_handshake)}
-        async with aiohttp.ClientSession(headers={"User-Agent": "Twilio.TmeWs/1.0"}) as client:
-            try:
-                async with asyncio.timeout(CONNECT_SECONDS):
-                    socket = await client.ws_connect(
-                        self._noun.url, headers=headers, timeout=aiohttp.ClientWSTimeout(ws_close=1.0)
-                    )
-            except aiohttp.WSServerHandshakeError as error:
-                raise StreamError(31920, f"answered {error.status}") from None
-            except TimeoutError:
-                raise StreamError(31901, "no answer in time") from None
-            except aiohttp.ClientError as error:
-                raise StreamError(31902, type(error).__name__) from None
-            async with socket:
-                yield socket
+    async def _connect(self) -> None:
+        signature = self._network.sign(self._noun.url, forged=self._mishaps.forges_handshake)
+        try:
+            async with connected(self._noun.url, signature) as socket:
+                await self._serve(socket)
+        except NotConnected as error:
+            raise StreamError(_NOT_CONNECTED[error.why], str(error)) from None
 
     async def _serve(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._wire = wire = Wire(socket, self.record)
@@ -170,15 +157,14 @@ class MediaStream:
 
     async def _receive(self, socket: aiohttp.ClientWebSocketResponse) -> str:
         """Hear our side until it closes the socket. Raises StreamError where it does not do so in order."""
-        while (message := await socket.receive()).type in _MESSAGES:
+        while (message := await socket.receive()).type in MESSAGES:
             try:
                 if message.type is not aiohttp.WSMsgType.TEXT:
                     raise InvalidMessage("a binary message", 31950)
                 self._obey(message.data)
             except InvalidMessage as problem:
                 self._complain(problem)
-        # The socket itself takes a close that it could not answer any more for a lost connection.
-        code = message.data if message.type is aiohttp.WSMsgType.CLOSE else socket.close_code
+        code = close_code(socket, message)
         if code not in _CLOSED_IN_ORDER:
             raise StreamError(31921, f"the socket was closed with {code}")
         return "closed"

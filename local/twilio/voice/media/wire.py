@@ -2,10 +2,10 @@
 
 import asyncio
 import json
-import socket
 
 import aiohttp
 
+from ..sockets import cut
 from .messages import Message
 from .record import StreamRecord
 
@@ -42,4 +42,4 @@ class Wire:
 
     def cut(self) -> None:
         """Break the connection without a word."""
-        self._socket.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+        cut(self._socket)

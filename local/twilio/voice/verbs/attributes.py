@@ -1,5 +1,6 @@
-"""Attributes of a verb as numbers and flags; what cannot be read is a warning, and the default holds."""
+"""Attributes of a verb as numbers, flags and choices; what cannot be read is a warning, and the default holds."""
 
+from collections.abc import Collection
 from xml.etree.ElementTree import Element
 
 from ..session import Session
@@ -27,3 +28,12 @@ def flag(session: Session, verb: Element, name: str, default: bool) -> bool:
         session.warn(f"{name}={text!r} of <{verb.tag}> is neither true nor false")
         return default
     return text == "true"
+
+
+def choice(session: Session, verb: Element, name: str, default: str, known: Collection[str]) -> str:
+    """One of some words."""
+    text = verb.get(name, default)
+    if text not in known:
+        session.warn(f"{name}={text!r} of <{verb.tag}> is not one of {', '.join(known)}")
+        return default
+    return text

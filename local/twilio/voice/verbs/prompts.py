@@ -4,14 +4,12 @@ from collections.abc import Iterator
 from itertools import count
 from xml.etree.ElementTree import Element
 
-from ..clock import speaking_seconds
+from ..clock import KEY_SECONDS, PLAY_SECONDS, speaking_seconds
 from ..documents import spoken_text
 from ..session import Outcome, Session
 from .attributes import number
 
 MAX_SAY = 4096
-PLAY_SECONDS = 2.0  # audio is not fetched, so nobody knows how long it is
-KEY_SECONDS = 0.5
 
 
 async def say(session: Session, verb: Element) -> Outcome:

@@ -1,4 +1,4 @@
-"""``<Connect>``, ``<Start>`` and ``<Stop>`` with ``<Stream>``.
+"""``<Connect>``, ``<Start>`` and ``<Stop>`` with ``<Stream>``, and with what else may stand in them.
 
 Source: https://www.twilio.com/docs/voice/twiml/stream. What ``<Say>`` speaks is words here, so an outbound track has
 only what another stream plays.
@@ -9,12 +9,16 @@ from xml.etree.ElementTree import Element
 from ..media.noun import read_noun
 from ..media.stream import MediaStream
 from ..session import Outcome, Session
+from .recording import start_recording, stop_recording
+from .relay import relay
 
 MAX_FORKS = 4
 
 
 async def connect(session: Session, verb: Element) -> Outcome:
     """Talk with our side until it closes the socket, and go on at ``action`` or with the next verb."""
+    if (words := verb.find("ConversationRelay")) is not None:
+        return await relay(session, verb, words)
     after = session.source(verb, {}) if verb.get("action") is not None else None
     noun = verb.find("Stream")
     if noun is None:
@@ -32,7 +36,9 @@ async def connect(session: Session, verb: Element) -> Outcome:
 
 
 async def start(session: Session, verb: Element) -> Outcome:
-    """Have our side listen from now on; the next verb follows at once."""
+    """Have our side listen, or record, from now on; the next verb follows at once."""
+    for noun in verb.findall("Recording"):
+        start_recording(session, noun)
     forks = session.line.forks
     for noun in verb.findall("Stream"):
         stream = MediaStream(session.line, session.network, read_noun(session, noun, two_way=False))
@@ -46,7 +52,9 @@ async def start(session: Session, verb: Element) -> Outcome:
 
 
 async def stop(session: Session, verb: Element) -> Outcome:
-    """End one that was started, by its name."""
+    """End what was started, by its name."""
+    for noun in verb.findall("Recording"):
+        stop_recording(session, noun)
     for noun in verb.findall("Stream"):
         fork = session.line.forks.get(noun.get("name", ""))
         if fork is None or fork.over.is_set():
