@@ -21,6 +21,14 @@ SHOWN = ("from", "to", "body", "status", "state", "text", "heard", "digit")
 GOODBYE = "<Response><Say>We are closed today. Goodbye.</Say><Hangup/></Response>"
 
 
+# How Ada says something on the phone, by the mode of the call: by her voice, or as words that Twilio understands.
+MODES: dict[str, Callable[[PhoneCall, str], None]] = {
+    "stream": lambda call, name: call.play_sound(caller(name), SAID[name].words, wait=True),
+    "relay": lambda call, name: call.say(SAID[name].words),
+    "gather": lambda call, name: call.say(SAID[name].words),
+}
+
+
 class Surprise(AssertionError):
     """A step did not go as expected."""
 
@@ -46,6 +54,7 @@ class Demo:
             self.a_spoken_call,
             self.a_document_takes_over,
             self.a_call_out,
+            self.a_call_in_each_mode,
         ]
         surprises = 0
         for number, step in enumerate(steps, start=1):
@@ -178,6 +187,26 @@ class Demo:
         _expect(heard == "Your table is ready.", "the words in Ada's ear")
         callee.wait_until_ended(30)
         self._event("CALL_ENDED", call_sid=made["call_sid"])
+
+    def a_call_in_each_mode(self) -> None:
+        words = SAID["my_name"].words
+        echo = f"You said: {words}."
+        usual = self._twilio.voice_url or ""
+        for mode, says in MODES.items():
+            self._twilio.voice_url = usual.replace("/voice#", f"/voice?mode={mode}#")
+            call = self._twilio.call_in(ADA)
+            _say("Ada hears", f"{call.hears(30)}   ← mode {mode}")
+            self._event("VOICE_STREAM_STARTED", call_sid=call.sid, mode=mode)
+            _say("Ada", words)
+            says(call, "my_name")
+            self._event("SPEECH_RECEIVED", call_sid=call.sid, text=words)
+            self._event("SPEECH_PLAYED", call_sid=call.sid, text=echo)
+            self._stack.invoke("control-call", {"call_sid": call.sid, "action": "end"})
+            self._event("VOICE_STREAM_ENDED", call_sid=call.sid)
+        self._twilio.voice_url = usual
+        history: Any = self._stack.invoke("conversation-history", {"phone_number": ADA, "limit": 2 * len(MODES)})
+        said = [turn["body"] for turn in history["messages"]]
+        _expect(said == [words, echo] * len(MODES), "the same exchange in every mode")
 
     def _event(self, detail_type: str, **detail: Any) -> Any:
         event = self._bus.wait_for(is_event(detail_type, **detail))

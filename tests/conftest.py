@@ -13,7 +13,7 @@ import pytest
 os.environ["POWERTOOLS_SERVICE_NAME"] = "phone"
 
 # People really speak in these, for minutes: one stack for them, another for all that only exchanges requests.
-_SPOKEN = {"test_sessions", "test_stack", "test_voice"}
+_SPOKEN = {"test_modes", "test_sessions", "test_stack", "test_voice"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -37,6 +38,7 @@ from twilio_plugin.domain.events import (
     event_id,
 )
 from twilio_plugin.domain.message import Media
+from twilio_plugin.domain.relay_timer import RelayTimer, RelayTimerKind
 from twilio_plugin.domain.speech import mark_name
 from twilio_plugin.domain.stream import stream_token
 from twilio_plugin.domain.twilio_errors import explain
@@ -49,6 +51,7 @@ MESSAGE = "SM0123456789abcdef0123456789abcdef"
 REPLY = "SMfedcba9876543210fedcba9876543210"
 CALL = "CA0123456789abcdef0123456789abcdef"
 STREAM = "MZ0123456789abcdef0123456789abcdef"
+SESSION = "VX0123456789abcdef0123456789abcdef"
 RECORDING = "RE0123456789abcdef0123456789abcdef"
 UTTERANCE = "2f1c9e6a-7d0b-4c55-9a53-5a7b8a0c1d2e"
 WEBSOCKET_URL = "wss://phone.example.com/live"
@@ -65,6 +68,7 @@ _CALL: dict[str, Any] = {name: value for name, value in _ENVELOPE.items() if nam
 _STREAM: dict[str, Any] = _CALL | {"stream_sid": STREAM, "from_": THEIRS, "to": OURS, "direction": "inbound"}
 _UNREGISTERED = explain(30034)
 _EXPIRES_AT = 1795346021
+_HANDOFF = '{"reason":"billing"}'
 
 EVENTS: tuple[Event, ...] = (
     SmsReceived(
@@ -257,6 +261,34 @@ def invocations() -> dict[str, dict[str, Any]]:
         "voice_webhook/call": _webhook("voice", _call("ringing", **_INBOUND, CallerName="ADA")),
         "voice_webhook/answered": _webhook("voice", _call("in-progress"), "request=survey-2026-11-22"),
         "voice_webhook/reopened": _webhook("voice", _call("in-progress", **_INBOUND), "leg=1&reopened=1"),
+        "voice_webhook/session_over": _webhook(
+            "voice",
+            _call(
+                "in-progress", **_INBOUND, SessionId=SESSION, SessionStatus="ended", SessionDuration="42", HandoffData=_HANDOFF
+            ),
+            "mode=relay&leg=1&reopened=1",
+        ),
+        "gather_webhook/words": _webhook(
+            "voice/gather",
+            _call("in-progress", **_INBOUND, SpeechResult="are you open on saturday", Confidence="0.92", Language="en-US"),
+            "leg=0&reopened=0&step=3&reason=result",
+        ),
+        "gather_webhook/key": _webhook(
+            "voice/gather",
+            _call("in-progress", **_INBOUND, Digits="1", FinishedOnKey=""),
+            "leg=0&reopened=0&step=4&reason=result",
+        ),
+        "gather_webhook/nothing": _webhook(
+            "voice/gather", _call("in-progress", **_INBOUND), "leg=0&reopened=0&step=5&reason=result"
+        ),
+        "gather_webhook/told_to_go_on": _webhook(
+            "voice/gather", _call("in-progress", **_INBOUND), "leg=0&reopened=0&step=5&reason=wake"
+        ),
+        "gather_webhook/first_words": _webhook(
+            "voice/gather",
+            _call("in-progress", **_INBOUND, UnstableSpeechResult="are you", Stability="0.5", SequenceNumber="0"),
+            "leg=0&reopened=0&step=6&reason=partial",
+        ),
         "voice_fallback/call": _webhook("voice/fallback", _call("ringing", ErrorCode="11200", Direction="inbound")),
         "stream_authorizer/handshake": _handshake(),
         "media_stream/start": _message("start", "1", start=_start()),
@@ -265,6 +297,28 @@ def invocations() -> dict[str, dict[str, Any]]:
         "media_stream/stop": _message("stop", "2077", stop={"accountSid": ACCOUNT, "callSid": CALL}),
         "media_stream/closed": _closed(),
         "media_stream/session_died": _session_died(),
+        "conversation_relay/setup": _relayed(
+            type="setup",
+            sessionId=SESSION,
+            accountSid=ACCOUNT,
+            parentCallSid="",
+            callSid=CALL,
+            **{"from": THEIRS, "to": OURS},
+            forwardedFrom="",
+            callType="PSTN",
+            callerName="",
+            direction="inbound",
+            callStatus="RINGING",
+            customParameters={"token": stream_token(AUTH_TOKEN, CALL, 0, expires_at=_EXPIRES_AT)},
+        ),
+        "conversation_relay/prompt": _relayed(type="prompt", voicePrompt="Are you open on Saturday?", lang="en-US", last=True),
+        "conversation_relay/interrupt": _relayed(
+            type="interrupt", utteranceUntilInterrupt="We are open from nine to five.", durationUntilInterruptMs=1840
+        ),
+        "conversation_relay/played": _relayed(type="info", name="tokensPlayed", value="Yes, from nine"),
+        "conversation_relay/key": _relayed(type="dtmf", digit="1"),
+        "relay_timer/reply": _timer("reply"),
+        "relay_timer/reconnect": _timer("reconnect"),
         "frame_ingest/frame": _message("media", "2", media=_media()),
         "call_session/begin": _SESSION,
         "call_session/warm": {"warm": True},
@@ -282,6 +336,7 @@ def invocations() -> dict[str, dict[str, Any]]:
         "control_call/end": {"call_sid": CALL, "action": "end"},
         "control_call/keys": {"call_sid": CALL, "action": "send_digits", "digits": "ww2w#"},
         "control_call/transfer": {"call_sid": CALL, "action": "transfer", "to": "(555) 555-0199"},
+        "control_call/hand_off": {"call_sid": CALL, "action": "hand_off", "handoff_data": {"reason": "billing"}},
         "control_call/words": {"call_sid": CALL, "action": "update", "say": "Hello Ada, how can I help?"},
         "call_state/active": {},
         "call_state/one": {"call_sid": CALL},
@@ -429,6 +484,27 @@ def _message(event: str, sequence_number: str, **content: Any) -> dict[str, Any]
     body = {"event": event, "sequenceNumber": sequence_number, **content, "streamSid": STREAM}
     context = _socket_context(event, "MESSAGE") | {"messageId": "L0SNicOFvHcCIhw=", "authorizer": _AUTHORIZER}
     return {"requestContext": context, "body": json.dumps(body), "isBase64Encoded": False}
+
+
+def _relayed(**message: Any) -> dict[str, Any]:
+    """A ConversationRelay message as API Gateway passes it on."""
+    context = _socket_context("$default", "MESSAGE") | {"messageId": "L0SNicOFvHcCIhw=", "authorizer": _AUTHORIZER}
+    return {"requestContext": context, "body": json.dumps(message), "isBase64Encoded": False}
+
+
+def _timer(kind: RelayTimerKind) -> dict[str, Any]:
+    """A timer of a ConversationRelay session, as its queue delivers it."""
+    timer = RelayTimer(kind, CALL, SESSION, _socket_context("$default", "MESSAGE")["connectionId"])
+    record = {
+        "messageId": "0f4b46cb-b738-4f0c-8b7c-1d2f3a4b5c6d",
+        "receiptHandle": "AQEB",
+        "body": json.dumps(dataclasses.asdict(timer)),
+        "attributes": {"ApproximateReceiveCount": "1"},
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:twilio-plugin-relay-timers",
+        "awsRegion": "us-east-1",
+    }
+    return {"Records": [record]}
 
 
 def _closed() -> dict[str, Any]:

@@ -35,7 +35,7 @@ def client(twilio: TwilioStandIn) -> Iterator[Client]:
 
 @pytest.fixture
 def ours() -> Iterator[SocketServer]:
-    """Our side of media streams."""
+    """Our side of streams and relays."""
     with socket_server() as server:
         yield server
 

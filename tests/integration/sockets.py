@@ -1,4 +1,4 @@
-"""Our side of media streams, for tests: a WebSocket server that remembers what it was sent and sends what it is told."""
+"""Our side of streams and relays, for tests: a WebSocket server that remembers what it was sent and sends what it is told."""
 
 import base64
 import json
@@ -13,6 +13,11 @@ from local.twilio.changes import Changes
 from local.twilio.server import ServerThread
 
 Message = dict[str, Any]
+
+
+def kind_of(message: Message) -> str:
+    """What a message of a stream calls its event, and one of a relay its type."""
+    return str(message.get("event", message.get("type")))
 
 
 class Connection:
@@ -30,8 +35,8 @@ class Connection:
         return [json.loads(text) for text in self.texts]
 
     def of(self, event: str) -> list[Message]:
-        """The messages of one event, in the order in which they came."""
-        return [message for message in self.messages if message["event"] == event]
+        """The messages of one event, or type, in the order in which they came."""
+        return [message for message in self.messages if kind_of(message) == event]
 
     def wait_for(self, event: str, count: int = 1) -> list[Message]:
         self._wait(lambda: len(self.of(event)) >= count, f"for {count} of {event}")
@@ -65,6 +70,10 @@ class Connection:
     def clear(self) -> None:
         self.send({"event": "clear", "streamSid": self.sid})
 
+    def say(self, token: str, last: bool = True, **more: Any) -> None:
+        """Words for a relay to speak."""
+        self.send({"type": "text", "token": token, "last": last} | more)
+
     def close(self, code: int = 1000) -> None:
         async def close() -> None:
             await self.socket.close(code=code)
@@ -81,7 +90,7 @@ class Connection:
 
     def _wait(self, is_so: Callable[[], bool], what: str) -> None:
         if not self._server.run(lambda: self._changes.wait_until(is_so, 5)):
-            events = [message["event"] for message in self.messages if message["event"] != "media"]
+            events = [kind_of(message) for message in self.messages if kind_of(message) != "media"]
             raise TimeoutError(f"waited {what}; there are {events} and {len(self.of('media'))} frames; closed: {self.code}")
 
 
@@ -109,7 +118,14 @@ class SocketServer:
     async def _application(self) -> AsyncIterator[web.Application]:
         application = web.Application()
         application.router.add_get("/{path:.*}", self._handle)
+        application.on_shutdown.append(self._close)
         yield application
+
+    async def _close(self, _application: web.Application) -> None:
+        """Let no handler wait for its other end while the server is to stop."""
+        for connection in self.connections:
+            if connection.code is None:
+                await connection.socket.close()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         self.requests.append((request.raw_path, dict(request.headers)))

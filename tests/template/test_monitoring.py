@@ -156,7 +156,7 @@ def fires(alarm: dict[str, Any], sums: Mapping[Key, float]) -> bool:
     else:
         values = {one["Id"]: sums.get(key(one["MetricStat"]["Metric"])) for one in alarm["Metrics"] if "MetricStat" in one}
         (expression,) = [one["Expression"] for one in alarm["Metrics"] if "Expression" in one]
-        known = {
+        known: dict[str, Any] = {
             "FILL": lambda one, other: other if one is None else one,
             "IF": lambda is_so, one, other: one if is_so else other,
         }

@@ -19,9 +19,12 @@ CONFIGS: dict[str, Any] = {
     "sms-webhook": config.SmsWebhook,
     "status-webhook": config.StatusWebhook,
     "voice-webhook": config.VoiceWebhook,
+    "gather-webhook": config.GatherWebhook,
     "stream-authorizer": config.StreamAuthorizer,
     "frame-ingest": config.FrameIngest,
     "media-stream": config.MediaStream,
+    "conversation-relay": config.ConversationRelay,
+    "relay-timer": config.RelayTimer,
     "call-session": config.CallSession,
     "say": config.Say,
     "make-call": config.MakeCall,
@@ -98,7 +101,7 @@ def test_no_statement_of_ours_allows_every_action_or_every_resource(deployed: di
 def test_webhooks_cannot_invoke_or_publish_and_readers_cannot_write(deployed: dict[str, Any]) -> None:
     allowed = _actions(deployed)
 
-    for webhook in ("SmsWebhookFunctionRole", "StatusWebhookFunctionRole"):
+    for webhook in ("SmsWebhookFunctionRole", "StatusWebhookFunctionRole", "GatherWebhookFunctionRole"):
         assert not any(action.startswith(("lambda:", "events:", "sqs:")) for action in allowed[webhook])
     assert allowed["ConversationHistoryFunctionRole"] == {"dynamodb:BatchGetItem", "dynamodb:Query"}
     assert "secretsmanager:GetSecretValue" not in allowed["EventRelayFunctionRole"]
@@ -137,7 +140,7 @@ def test_what_meets_a_stranger_on_the_socket_can_do_next_to_nothing(deployed: di
 def test_a_connection_is_authorized_before_anything_else_is_done_with_it(source: dict[str, Any]) -> None:
     routes = {one["Properties"]["RouteKey"]: one["Properties"] for one in _of_the_socket(source, "Route")}
 
-    assert set(routes) == {"$connect", "media", "start", "mark", "dtmf", "stop", "$disconnect", "$default"}
+    assert set(routes) == {"$connect", "connected", "media", "start", "mark", "dtmf", "stop", "$disconnect", "$default"}
     assert (routes["$connect"]["AuthorizationType"], routes["$connect"]["AuthorizerId"]) == (
         "CUSTOM",
         {"Ref": "StreamAuthorizer"},
@@ -183,6 +186,26 @@ def test_a_session_that_dies_is_restarted_by_us_and_not_by_lambda(deployed: dict
     session = deployed["Resources"]["CallSessionFunction"]["Properties"]
     assert (session["Timeout"], session["RecursiveLoop"]) == (900, "Allow")
     assert "lambda:InvokeFunction" in _actions(deployed)["CallSessionFunctionRole"]
+
+
+def test_what_has_no_route_of_its_own_is_for_relayed_calls_and_wakes_nothing_of_the_others(source: dict[str, Any]) -> None:
+    targets = {
+        one["Properties"]["RouteKey"]: json.dumps(one["Properties"].get("Target")) for one in _of_the_socket(source, "Route")
+    }
+
+    assert "ConversationRelayIntegration" in targets["$default"]
+    assert [route for route, target in targets.items() if "ConversationRelay" in target] == ["$default"]
+
+
+def test_timers_are_looked_at_until_they_are_dealt_with_and_are_gone_with_their_calls(deployed: dict[str, Any]) -> None:
+    queue, mapping = (deployed["Resources"][name]["Properties"] for name in ("RelayTimers", "RelayTimersMapping"))
+    timer = deployed["Resources"]["RelayTimerFunction"]["Properties"]
+
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["InvocationFailures", "Arn"]}
+    assert str(queue["RedrivePolicy"]["maxReceiveCount"]) == timer["Environment"]["Variables"]["TIMER_ATTEMPTS"]
+    assert queue["VisibilityTimeout"] >= 6 * timer.get("Timeout", 10)
+    assert queue["MessageRetentionPeriod"] > 900 + queue["VisibilityTimeout"] * queue["RedrivePolicy"]["maxReceiveCount"]
+    assert (mapping["BatchSize"], mapping["FunctionResponseTypes"]) == (1, ["ReportBatchItemFailures"])
 
 
 def test_only_what_hears_and_speaks_takes_a_layer_of_the_users(functions: dict[str, dict[str, Any]]) -> None:

@@ -33,6 +33,7 @@ class Stack:
     frames: str
     secret: str = field(init=False)
     queue_url: str = field(init=False)
+    timers_url: str = field(init=False)
 
     def __post_init__(self) -> None:
         self.secret = f"twilio-{self.outbox}"
@@ -40,6 +41,7 @@ class Stack:
         boto3.client("events").create_event_bus(Name=self.bus)
         queue = boto3.client("sqs").create_queue(QueueName=f"{self.bus}.fifo", Attributes={"FifoQueue": "true"})
         self.queue_url = queue["QueueUrl"]
+        self.timers_url = boto3.client("sqs").create_queue(QueueName=f"{self.bus}-timers")["QueueUrl"]
         self.aws.reset()
         self.aws.script = [Answer(200, "{}")]
 
@@ -62,19 +64,25 @@ class Stack:
             "AWS_ENDPOINT_URL_LAMBDA": self.aws.url,
             "CALL_SESSION_FUNCTION": "phone-call-session",
             "CALLS_TABLE": self.calls,
+            "CONVERSATION_RELAY_FUNCTION": "phone-conversation-relay",
             "CONVERSATIONS_TABLE": self.conversations,
             "ENDPOINTING_MILLISECONDS": "700",
             "EVENT_BUS_NAME": self.bus,
+            "GATHER_WEBHOOK_FUNCTION": "phone-gather-webhook",
             "GREETING": "Hello.",
             "LANGUAGE": "en-GB",
             "MEDIA_FRAMES_TABLE": self.frames,
             "MEDIA_STREAM_FUNCTION": "phone-media-stream",
             "OUTBOX_TABLE": self.outbox,
+            "RELAY_ATTRIBUTES": '{"language": "en-GB", "voice": "", "interruptible": "any"}',
+            "RELAY_TIMERS_URL": self.timers_url,
             "PARTIAL_TRANSCRIPTS": "false",
             "PHONE_DEFAULT_REGION": "US",
             "REPLY_TIMEOUT": "30",
             "RETENTION_DAYS": "365",
+            "SAY_VOICE": "Polly.Amy-Neural",
             "STREAM_AUTHORIZER_FUNCTION": "phone-stream-authorizer",
+            "TIMER_ATTEMPTS": "4",
             "SYNTHESIZER": "tests.unit.engines:Metronome",
             "TRANSCRIBER": "tests.unit.engines:Deaf",
             "TURNS_PER_HOUR": "60",

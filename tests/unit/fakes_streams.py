@@ -15,15 +15,18 @@ from tests.unit.fakes_calls import OURS, PAIR, THEIRS, FakeCalls, sid
 from twilio_plugin.adapters.calls import CallsTable
 from twilio_plugin.adapters.conversations import ConversationsTable
 from twilio_plugin.adapters.dynamodb import DynamoDB
+from twilio_plugin.adapters.gathering import GatheringTable
 from twilio_plugin.adapters.history import HistoryTable
 from twilio_plugin.adapters.media_frames import MediaFrames
 from twilio_plugin.adapters.outbox import OutboxTable
+from twilio_plugin.adapters.person_turns import PersonTurnsTable
 from twilio_plugin.adapters.streams import StreamsTable
 from twilio_plugin.adapters.utterances import UtterancesTable
 from twilio_plugin.domain.call import FINAL_RANK, call_rank
 from twilio_plugin.domain.conversation import Entry
 from twilio_plugin.domain.events import Event
 from twilio_plugin.domain.media_stream import END_OF_STREAM, Frame
+from twilio_plugin.domain.relay_timer import RelayTimer
 from twilio_plugin.domain.speech import Piece, Utterance
 from twilio_plugin.domain.stream import Stream, StreamEnd
 from twilio_plugin.errors import NoMediaStream, StorageUnavailable, StreamRefused
@@ -84,6 +87,7 @@ class FakeStreams(_Storage):
         self._calls = calls
         self._streams: dict[tuple[str, int], Stream] = {}
         self._waiting: set[str] = set()
+        self._earlier: dict[str, tuple[str, int]] = {}
         self.down: set[str] = set()
 
     def open(self, stream: Stream, event: Event) -> bool:
@@ -95,7 +99,7 @@ class FakeStreams(_Storage):
         going_on = call is not None and call_rank(call.status) < FINAL_RANK
         if not going_on or self._calls.accounts[stream.call_sid] != stream.account_sid:
             raise StreamRefused("The fake call is none or over.")
-        if kept or self._over(stream.connection_id):
+        if kept or (stream.connection_id and self._over(stream.connection_id)):
             raise StreamRefused("The fake leg or connection is taken.")
         self._keep(stream)
         self._outbox.put(event)
@@ -145,6 +149,16 @@ class FakeStreams(_Storage):
         progress |= {name: value for name in ("last_words", "heard_at") if (value := getattr(stream, name)) is not None}
         self._keep(dataclasses.replace(kept, **progress, seen_at=now))
 
+    def rebind(self, stream: Stream, connection_id: str, now: str) -> Stream:
+        self._reach("rebind")
+        kept, carried = self._going_on(stream), self._over(connection_id)
+        if kept is None:
+            raise Superseded
+        if carried and (carried.call_sid, carried.leg) != (stream.call_sid, stream.leg):
+            raise StreamRefused("The fake connection is taken.")
+        self._earlier[kept.connection_id] = kept.call_sid, kept.leg
+        return self._keep(dataclasses.replace(kept, connection_id=connection_id, seen_at=now))
+
     def raise_generation(self, stream: Stream) -> None:
         self._reach("raise_generation")
         if kept := self.kept(stream):
@@ -175,6 +189,8 @@ class FakeStreams(_Storage):
         self._keep(dataclasses.replace(stream, saying=utterance.text, said_at=utterance.started_at))
 
     def _over(self, connection_id: str) -> Stream | None:
+        if connection_id in self._earlier:
+            return self._streams[self._earlier[connection_id]]
         return next((one for one in self._streams.values() if one.connection_id == connection_id), None)
 
     def _going_on(self, stream: Stream) -> Stream | None:
@@ -251,12 +267,112 @@ class FakeUtterances(_Storage):
             self._conversations.add_turn(entry)
         return True
 
+    def waits(self, utterance: Utterance) -> bool:
+        """Whether no document has it yet."""
+        kept = self._speaking(utterance)
+        return kept is not None and kept.begins_at is None
+
+    def speak(self, utterance: Utterance) -> None:
+        """A document has it."""
+        if kept := self._speaking(utterance):
+            self._keep(dataclasses.replace(kept, begins_at=utterance.begins_at))
+
     def _speaking(self, utterance: Utterance) -> Utterance | None:
         kept = self._utterances.get((utterance.call_sid, utterance.utterance_id))
         return kept if kept and kept.state == "speaking" else None
 
     def _keep(self, utterance: Utterance) -> None:
         self._utterances[utterance.call_sid, utterance.utterance_id] = utterance
+
+
+class FakePersonTurns(_Storage):
+    """Turns of the person, counted on the streams of `streams`."""
+
+    def __init__(self, streams: FakeStreams, conversations: FakeConversations) -> None:
+        super().__init__()
+        self._streams = streams
+        self._conversations = conversations
+
+    def add(self, stream: Stream, entry: Entry, now: str) -> bool:
+        self._reach("add")
+        kept = self._streams.kept(stream)
+        if kept is None or kept.ended_at or kept.turns != stream.turns:
+            return False
+        self._streams.keep(dataclasses.replace(kept, turns=kept.turns + 1, last_words=entry.body, heard_at=now))
+        self._conversations.add_turn(entry)
+        return True
+
+
+class FakeRelayTimers:
+    """Notes what was set and for when. `down` is SQS that takes nothing."""
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[RelayTimer, int]] = []
+        self.down = False
+
+    def set(self, timer: RelayTimer, seconds: int) -> None:
+        if self.down:
+            raise StorageUnavailable("The fake SQS is down.")
+        self.waiting.append((timer, seconds))
+
+
+class FakeGathering(_Storage):
+    """Gathered calls on the streams of `streams`. `meanwhile` runs ahead of each next write, once."""
+
+    def __init__(
+        self, outbox: FakeOutbox, streams: FakeStreams, utterances: FakeUtterances, conversations: FakeConversations
+    ) -> None:
+        super().__init__()
+        self._outbox = outbox
+        self._streams = streams
+        self._utterances = utterances
+        self._conversations = conversations
+        self.meanwhile: list[Callable[[], object]] = []
+
+    def hear(self, stream: Stream, after: Stream, events: Sequence[Event], entry: Entry | None) -> bool:
+        kept = self._now("hear", stream)
+        if kept is None or kept.heard_step != stream.heard_step:
+            return False
+        heard = {name: getattr(after, name) for name in ("heard_step", "turns")}
+        heard |= {name: value for name in ("last_words", "heard_at") if (value := getattr(after, name)) is not None}
+        self._streams.keep(dataclasses.replace(kept, **heard))
+        for event in events:
+            self._outbox.put(event)
+        if entry:
+            self._conversations.add_turn(entry)
+        return True
+
+    def give_out(self, stream: Stream, after: Stream, given: Sequence[Utterance]) -> bool:
+        kept = self._now("give_out", stream)
+        read = (stream.step, stream.woken_step, stream.said_at)
+        if kept is None or (kept.step, kept.woken_step, kept.said_at) != read:
+            return False
+        if not all(self._utterances.waits(one) for one in given):
+            return False
+        out = {name: getattr(after, name) for name in ("step", "seen_at", "prompt_ends_at")}
+        self._streams.keep(dataclasses.replace(kept, **out))
+        for one in given:
+            self._utterances.speak(one)
+        return True
+
+    def wake(self, stream: Stream) -> bool:
+        kept = self._now("wake", stream)
+        if kept is None or kept.step != stream.step or kept.woken_step >= stream.step:
+            return False
+        self._streams.keep(dataclasses.replace(kept, woken_step=stream.step))
+        return True
+
+    def notice(self, stream: Stream) -> None:
+        kept = self._now("notice", stream)
+        if kept and kept.spoken_step < stream.spoken_step:
+            self._streams.keep(dataclasses.replace(kept, spoken_step=stream.spoken_step, spoken_at=stream.spoken_at))
+
+    def _now(self, method: str, stream: Stream) -> Stream | None:
+        self._reach(method)
+        if self.meanwhile:
+            self.meanwhile.pop(0)()
+        kept = self._streams.kept(stream)
+        return kept if kept and not kept.ended_at else None
 
 
 class FakeFrames(_Storage):
@@ -350,6 +466,8 @@ class StreamWorld:
     calls: ports.Calls
     streams: ports.Streams
     utterances: ports.Utterances
+    turns: ports.PersonTurns
+    gathering: ports.Gathering
     conversations: ports.Conversations
     history: ports.History
     frames: ports.Frames
@@ -370,10 +488,13 @@ class FakeStreamWorld(StreamWorld):
     calls: FakeCalls
     streams: FakeStreams
     utterances: FakeUtterances
+    turns: FakePersonTurns
+    gathering: FakeGathering
     conversations: FakeConversations
     history: FakeHistory
     frames: FakeFrames
     connections: FakeConnections = dataclasses.field(default_factory=FakeConnections)
+    timers: FakeRelayTimers = dataclasses.field(default_factory=FakeRelayTimers)
     sessions: FakeSessions = dataclasses.field(default_factory=FakeSessions)
     warmer: FakeWarmer = dataclasses.field(default_factory=FakeWarmer)
 
@@ -382,11 +503,14 @@ class FakeStreamWorld(StreamWorld):
         outbox = FakeOutbox()
         calls, conversations = FakeCalls(outbox), FakeConversations(outbox)
         streams = FakeStreams(outbox, calls)
+        utterances = FakeUtterances(outbox, streams, conversations)
         return cls(
             outbox=outbox,
             calls=calls,
             streams=streams,
-            utterances=FakeUtterances(outbox, streams, conversations),
+            utterances=utterances,
+            turns=FakePersonTurns(streams, conversations),
+            gathering=FakeGathering(outbox, streams, utterances, conversations),
             conversations=conversations,
             history=FakeHistory(conversations),
             frames=FakeFrames(),
@@ -404,6 +528,8 @@ def real_stream_world(dynamodb: DynamoDBClient, new_table: Callable[[str], str],
         calls=CallsTable(database, table, outbox, retention_days=retention_days),
         streams=StreamsTable(database, table, outbox, retention_days=retention_days),
         utterances=UtterancesTable(database, table, outbox, conversations, retention_days=retention_days),
+        turns=PersonTurnsTable(database, table, conversations),
+        gathering=GatheringTable(database, table, outbox, conversations),
         conversations=conversations,
         history=HistoryTable(database, texts),
         frames=MediaFrames(database, new_table("MediaFramesTable")),
@@ -413,4 +539,5 @@ def real_stream_world(dynamodb: DynamoDBClient, new_table: Callable[[str], str],
 
 _connections: type[ports.Connections] = FakeConnections
 _sessions: type[ports.Sessions] = FakeSessions
+_timers: type[ports.RelayTimers] = FakeRelayTimers
 _warmer: type[ports.Warmer] = FakeWarmer

@@ -29,10 +29,13 @@ from twilio_plugin.adapters.connections import ApiGatewayConnections
 from twilio_plugin.adapters.conversations import ConversationsTable
 from twilio_plugin.adapters.dynamodb import DynamoDB
 from twilio_plugin.adapters.event_bus import EventBridgeBus
+from twilio_plugin.adapters.gathering import GatheringTable
 from twilio_plugin.adapters.history import HistoryTable
 from twilio_plugin.adapters.media_frames import MediaFrames
 from twilio_plugin.adapters.number_settings import NumberSettingsTable
 from twilio_plugin.adapters.outbox import OutboxTable
+from twilio_plugin.adapters.person_turns import PersonTurnsTable
+from twilio_plugin.adapters.relay_timers import SqsRelayTimers
 from twilio_plugin.adapters.secrets import RestSecret, SigningSecret
 from twilio_plugin.adapters.sends import SendsTable
 from twilio_plugin.adapters.sessions import LambdaSessions, LambdaWarmer
@@ -53,6 +56,7 @@ from twilio_plugin.domain.message_status import StatusUpdate
 from twilio_plugin.domain.number_settings import Before, TwilioResource
 from twilio_plugin.domain.outbound import Part, Receipt
 from twilio_plugin.domain.recording import Recording
+from twilio_plugin.domain.relay_timer import RelayTimer
 from twilio_plugin.errors import PluginError, StorageUnavailable
 from twilio_plugin.services.ports import Announcement, LedgerChange
 
@@ -116,6 +120,9 @@ class Broken:
         return call
 
 
+TIMER = RelayTimer("reply", "CA1", "VX1", "a")
+
+
 def on_aws(client: Any) -> dict[str, Callable[[], Any]]:
     """A call of every method that reaches AWS, on a client of whatever service."""
     database = DynamoDB(client)
@@ -127,18 +134,24 @@ def on_aws(client: Any) -> dict[str, Callable[[], Any]]:
     calls = CallsTable(database, "calls", outbox, retention_days=1)
     streams = StreamsTable(database, "calls", outbox, retention_days=1)
     utterances = UtterancesTable(database, "calls", outbox, conversations, retention_days=1)
+    gathering = GatheringTable(database, "calls", outbox, conversations)
     frames = MediaFrames(database, "frames")
     connections = ApiGatewayConnections(client)
     requests_ = CallRequestsTable(database, claims, "calls", calls, outbox)
     turns = AgentTurnsTable(database, "conversations", outbox, conversations)
     queue = SqsTextQueue(client, "queue")
     before = NumberSettingsTable(database, "conversations")
+    timers = SqsRelayTimers(client, "timers")
+    person_turns = PersonTurnsTable(database, "calls", conversations)
     return {
         "AgentTurnsTable.last": lambda: turns.last("id"),
         "AgentTurnsTable.settle": lambda: turns.settle("id", SETTLED, after=None),
         "AgentTurnsTable.take": lambda: turns.take("event", EVENT.occurred_at),
         "AgentTurnsTable.admit": lambda: turns.admit("id", "hour", "event", ceiling=1, now=EVENT.occurred_at),
         "AgentTurnsTable.refuse": lambda: turns.refuse("id", "hour", EVENT),
+        "SqsRelayTimers.set": lambda: timers.set(TIMER, 1),
+        "SqsRelayTimers.retry_in": lambda: timers.retry_in("receipt", 1),
+        "PersonTurnsTable.add": lambda: person_turns.add(STREAM, ENTRY, STREAM.started_at),
         "SqsTextQueue.put": lambda: queue.put(TEXT_TURN),
         "SqsTextQueue.retry_in": lambda: queue.retry_in("receipt", 1),
         "Claims.claim": lambda: claims.claim({"conversation_id": "send|a", "sk": "CALL"}, "f", {}),
@@ -168,8 +181,13 @@ def on_aws(client: Any) -> dict[str, Callable[[], Any]]:
         "StreamsTable.appoint": lambda: streams.appoint(STREAM, "a", restart=True),
         "StreamsTable.take": lambda: streams.take(STREAM, "a", STREAM.started_at),
         "StreamsTable.save": lambda: streams.save(STREAM, STREAM.started_at),
+        "StreamsTable.rebind": lambda: streams.rebind(STREAM, "b", STREAM.started_at),
         "StreamsTable.raise_generation": lambda: streams.raise_generation(STREAM),
         "StreamsTable.end": lambda: streams.end(STREAM, EVENT),
+        "GatheringTable.hear": lambda: gathering.hear(STREAM, STREAM, [EVENT], ENTRY),
+        "GatheringTable.give_out": lambda: gathering.give_out(STREAM, STREAM, [UTTERANCE]),
+        "GatheringTable.wake": lambda: gathering.wake(STREAM),
+        "GatheringTable.notice": lambda: gathering.notice(STREAM),
         "UtterancesTable.hold": lambda: utterances.hold(STREAM, "a", until=STREAM.started_at, now=STREAM.started_at),
         "UtterancesTable.let_go": lambda: utterances.let_go(STREAM, "a"),
         "UtterancesTable.begin": lambda: utterances.begin(STREAM, UTTERANCE),
@@ -246,7 +264,7 @@ FAILS_SILENTLY = {"LambdaWarmer.warm"}
 
 # Engines and agents fail in ways of their own, SpeechUnavailable and NoAnswer: test_polly.py, test_transcribe.py and
 # test_agent_lambda.py hold them to that.
-OF_ENGINES = ("LambdaAgent.", "PollySynthesizer.", "TranscribeStreaming.", "TranscribedTurn.")
+OF_ENGINES = ("LateSynthesizer.", "LambdaAgent.", "PollySynthesizer.", "TranscribeStreaming.", "TranscribedTurn.")
 
 AWS_ERRORS = [
     botocore.exceptions.ClientError({"Error": {"Code": "AccessDeniedException", "Message": ""}}, "Operation"),

@@ -3,6 +3,7 @@ from __future__ import annotations
 import runpy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -11,15 +12,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.fakes import ACCOUNT, FakeOutbox, LambdaContext
+from tests.unit.fakes import ACCOUNT, FakeConversations, FakeOutbox, LambdaContext
 from tests.unit.fakes_calls import OURS, PAIR, THEIRS, FakeCallWorld, inbound, outbound, sid
-from tests.unit.fakes_streams import FakeStreams, stream
+from tests.unit.fakes_streams import FakeStreams, FakeUtterances, stream
 from tests.unit.test_twiml import Verb, verbs
-from twilio_plugin.domain.call import CallUpdate, call_update, other_fields
+from twilio_plugin.domain.call import CallUpdate, VoiceMode, call_update, other_fields
+from twilio_plugin.domain.gather import Manner
 from twilio_plugin.domain.stream import MAX_REOPENINGS
 from twilio_plugin.errors import Misconfigured, StorageUnavailable, UnreadableWebhook
 from twilio_plugin.runtime.http import Form, Response, twiml, webhook
 from twilio_plugin.services.answer_call import LOST, Answering, answer, answer_call, apology
+from twilio_plugin.services.gather_call import GatherOpener
+from twilio_plugin.services.relay_line import RelayLine
 from twilio_plugin.services.track_call import track_call
 
 FALLBACK = Path(__file__).parents[2] / "functions" / "voice_fallback" / "app.py"
@@ -36,6 +40,7 @@ OF_OURS = CALL | {"CallStatus": "in-progress", "Direction": "outbound-api", "Fro
 GREETING, SORRY = "Hello & welcome.", "Sorry, nobody is there."
 ROOT = "https://example.com/webhooks/twilio"
 HANGUP: Verb = ("Hangup", {}, "")
+MANNER = Manner(webhook_url=ROOT, voice="Polly.Amy-Neural", language="en-GB", endpoint=timedelta(milliseconds=700))
 
 
 @dataclass
@@ -44,6 +49,8 @@ class Desk:
 
     world: FakeCallWorld
     streams: FakeStreams
+    outbox: FakeOutbox
+    modes: list[VoiceMode] = field(default_factory=list)
     woken: list[str | None] = field(default_factory=list)
     """The status of call 1 each time that the stream's functions were woken."""
     trouble: Exception | None = None
@@ -63,10 +70,18 @@ class Desk:
             websocket_url="wss://example.com/live",
             webhook_url=ROOT,
             token=lambda call_sid, leg: f"token of {call_sid} {leg}",
+            gather=GatherOpener(self.streams, self.world.clock, MANNER, timedelta(seconds=30)),
             warm=self._warm,
+            utterances=self.utterances,
+            relay=RelayLine({"language": "en-GB"}, f"{ROOT}/status", 30),
         )
 
-    def _warm(self) -> None:
+    @property
+    def utterances(self) -> FakeUtterances:
+        return FakeUtterances(self.outbox, self.streams, FakeConversations(self.outbox))
+
+    def _warm(self, mode: VoiceMode) -> None:
+        self.modes.append(mode)
         self.woken.append(self.world.status(1))
         if self.trouble:
             raise self.trouble
@@ -102,7 +117,8 @@ def world() -> FakeCallWorld:
 
 @pytest.fixture
 def desk(world: FakeCallWorld) -> Desk:
-    return Desk(world, FakeStreams(FakeOutbox(), world.calls))
+    outbox = FakeOutbox()
+    return Desk(world, FakeStreams(outbox, world.calls), outbox)
 
 
 # ----------------------------------------------------------------------------------------------------------- the call

@@ -210,14 +210,20 @@ def imported_at_cold_start(*functions: str) -> set[str]:
         "AGENT_QUEUE_URL",
         "CALL_SESSION_FUNCTION",
         "CALLS_TABLE",
+        "CONVERSATION_RELAY_FUNCTION",
         "CONVERSATIONS_TABLE",
         "EVENT_BUS_NAME",
+        "GATHER_WEBHOOK_FUNCTION",
         "GREETING",
         "MEDIA_FRAMES_TABLE",
         "MEDIA_STREAM_FUNCTION",
         "OUTBOX_TABLE",
         "PHONE_DEFAULT_REGION",
+        "RELAY_TIMERS_URL",
+        "SAY_VOICE",
         "STREAM_AUTHORIZER_FUNCTION",
+        "TWILIO_ACCOUNT_SID",
+        "TWILIO_API_BASE_URL",
         "TWILIO_PHONE_NUMBER",
         "TWILIO_SECRET",
         "VOICE",
@@ -229,6 +235,7 @@ def imported_at_cold_start(*functions: str) -> set[str]:
         "ENDPOINTING_MILLISECONDS": "700",
         "LANGUAGE": "en-US",
         "PARTIAL_TRANSCRIPTS": "false",
+        "RELAY_ATTRIBUTES": "{}",
         "REPLY_TIMEOUT": "30",
         "RETENTION_DAYS": "365",
         "SYNTHESIZER": "twilio_plugin.adapters.polly:PollySynthesizer",
@@ -258,7 +265,7 @@ def test_the_webhooks_and_the_relay_start_without_what_only_sending_needs() -> N
 def test_what_answers_the_socket_starts_without_what_only_sending_needs() -> None:
     heavy = {"twilio.rest", "twilio.twiml", "pydantic", "phonenumbers", "markdown_it", "regex", "requests"}
 
-    imported = imported_at_cold_start("stream_authorizer", "media_stream", "frame_ingest")
+    imported = imported_at_cold_start("stream_authorizer", "media_stream", "frame_ingest", "conversation_relay")
 
     assert "twilio_plugin.runtime.websocket" in imported
     assert not heavy & imported
@@ -267,7 +274,7 @@ def test_what_answers_the_socket_starts_without_what_only_sending_needs() -> Non
 def test_what_answers_a_call_starts_with_documents_and_without_what_only_calling_needs() -> None:
     heavy = {"twilio.rest", "pydantic", "phonenumbers", "markdown_it", "regex", "requests"}
 
-    imported = imported_at_cold_start("voice_webhook")
+    imported = imported_at_cold_start("voice_webhook", "gather_webhook")
 
     assert "twilio.twiml" in imported
     assert not heavy & imported

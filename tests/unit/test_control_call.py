@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tests.unit.fakes import FakeOutbox
-from tests.unit.fakes_calls import OURS, FakeCalling, FakeCalls, sid
-from tests.unit.fakes_streams import FakeStreams, stream
+from tests.unit.fakes_calls import OURS, FakeCalling, sid
+from tests.unit.fakes_streams import FakeStreamWorld, stream
 from tests.unit.test_twiml import Verb, verbs
 from twilio_plugin.domain.actions import ControlCall, ControlledCall
 from twilio_plugin.domain.stream import Stream
@@ -16,20 +15,29 @@ from twilio_plugin.services.control_call import Controller, control_call
 
 OVER = TwilioRejected("Twilio refused the end of the call: 21220", twilio_code=21220, status=400)
 # What each action needs, and one value of every field.
-NEEDS = {
+NEEDS: dict[str, dict[str, str]] = {
     "end": {},
     "transfer": {"to": "+14155550199"},
     "send_digits": {"digits": "1w#"},
     "update": {"say": "One moment"},
+    "hand_off": {},
 }
-FIELDS = {
+FIELDS: dict[str, Any] = {
     "to": "+14155550199",
     "digits": "1",
     "say": "One moment",
     "twiml": "<Response/>",
     "url": "https://example.com/twiml",
+    "handoff_data": {"reason": "a person is wanted"},
 }
-BELONGS_TO = {"to": "transfer", "digits": "send_digits", "say": "update", "twiml": "update", "url": "update"}
+BELONGS_TO = {
+    "to": ("transfer", "hand_off"),
+    "digits": ("send_digits",),
+    "say": ("update",),
+    "twiml": ("update",),
+    "url": ("update",),
+    "handoff_data": ("hand_off",),
+}
 
 
 @pytest.fixture
@@ -38,12 +46,19 @@ def calling() -> FakeCalling:
 
 
 def control(calling: FakeCalling, action: str, *streams: Stream, **fields: Any) -> ControlledCall:
+    world = FakeStreamWorld.new()
+    world.streams.keep(*streams)
+    return control_in(world, calling, action, **fields)
+
+
+def control_in(world: FakeStreamWorld, calling: FakeCalling, action: str, **fields: Any) -> ControlledCall:
     request = ControlCall.model_validate({"call_sid": sid(1), "action": action} | fields)
-    kept = FakeStreams(FakeOutbox(), FakeCalls(FakeOutbox()))
-    kept.keep(*streams)
     by = Controller(
         calling,
-        kept,
+        world.streams,
+        world.utterances,
+        lambda: world.connections,
+        world.clock,
         phone_number=OURS,
         default_region="US",
         stay_seconds=20,
@@ -83,12 +98,12 @@ def test_words_are_spoken_and_the_line_stays_open(calling: FakeCalling) -> None:
     assert document(calling) == [("Say", {}, 'One <moment> & a "half" 👋'), ("Pause", {"length": "20"}, "")]
 
 
-OPEN = stream(1, leg=2, mode="relay")
+OPEN = stream(1, leg=2)
 OVER_ALREADY = stream(1, leg=2, ended_at="2026-11-22T08:00:09.000Z", end="closed")
 BACK: Verb = (
     "Redirect",
     {"method": "POST"},
-    "https://example.com/webhooks/twilio/voice?mode=relay&leg=3&reopened=0#rc=1&rp=5xx,ct&rt=5000",
+    "https://example.com/webhooks/twilio/voice?mode=stream&leg=3&reopened=0#rc=1&rp=5xx,ct&rt=5000",
 )
 STAY: Verb = ("Pause", {"length": "20"}, "")
 
@@ -146,6 +161,40 @@ def test_a_document_or_a_url_replaces_what_is_heard_as_it_is(
     assert calling.told == [(sid(1), *told)]
 
 
+GATHERED = stream(1, mode="gather", connection_id="")
+
+
+@pytest.mark.parametrize("action", ["transfer", "send_digits", "update"])
+def test_a_call_without_a_socket_cannot_be_spoken_to_once_it_does_something_else(calling: FakeCalling, action: str) -> None:
+    world = FakeStreamWorld.new()
+    world.streams.keep(GATHERED)
+
+    control_in(world, calling, action, **NEEDS[action])
+
+    ended = world.streams.read(GATHERED)
+    assert (ended.end, [one.detail_type for one in world.announced()]) == ("stopped", ["VOICE_STREAM_ENDED"])
+
+
+def test_a_call_that_does_not_do_what_it_is_told_goes_on_being_heard(calling: FakeCalling) -> None:
+    world = FakeStreamWorld.new()
+    world.streams.keep(GATHERED)
+    calling.answers = [OVER]
+
+    with pytest.raises(TwilioRejected):
+        control_in(world, calling, "transfer", to="+14155550199")
+
+    assert world.streams.read(GATHERED) == GATHERED
+
+
+def test_a_stream_is_ended_by_its_socket_and_not_by_what_the_call_is_told(calling: FakeCalling) -> None:
+    world = FakeStreamWorld.new()
+    world.streams.keep(stream(1))
+
+    control_in(world, calling, "transfer", to="+14155550199")
+
+    assert world.streams.read(stream(1)) == stream(1)
+
+
 # -------------------------------------------------------------------------------------------------------------- refused
 
 
@@ -157,9 +206,9 @@ def test_a_field_that_an_action_needs_is_named_when_it_is_missing(calling: FakeC
     assert calling.told == []
 
 
-@pytest.mark.parametrize(("action", "field"), [(a, f) for a in NEEDS for f in FIELDS if BELONGS_TO[f] != a])
+@pytest.mark.parametrize(("action", "field"), [(a, f) for a in NEEDS for f in FIELDS if a not in BELONGS_TO[f]])
 def test_a_field_of_another_action_is_refused_by_its_name(calling: FakeCalling, action: str, field: str) -> None:
-    with pytest.raises(InvalidRequest, match=f"`{field}`.*'{BELONGS_TO[field]}'.*'{action}'"):
+    with pytest.raises(InvalidRequest, match=f"`{field}`.*'{BELONGS_TO[field][0]}'.*'{action}'"):
         control(calling, action, **NEEDS[action] | {field: FIELDS[field]})
 
     assert calling.told == []
@@ -212,7 +261,7 @@ def test_input_that_breaks_the_contract_is_refused_by_its_field(wrong: dict[str,
     assert [one["loc"] for one in error.value.errors()] == [tuple(wrong)[-1:]]
 
 
-@pytest.mark.parametrize("action", NEEDS)
+@pytest.mark.parametrize("action", NEEDS.keys() - {"hand_off"})
 def test_a_call_that_is_over_is_told_so(calling: FakeCalling, action: str) -> None:
     calling.answers = [OVER]
 

@@ -92,6 +92,20 @@ def test_a_young_stream_without_a_sign_of_life_is_given_time(operator: Operator)
     assert operator.run() == 0
 
 
+def test_a_relayed_stream_has_no_session_to_give_signs_of_life_and_lasts_as_long_as_its_call(operator: Operator) -> None:
+    operator.open(1, mode="relay")
+    operator.world.clock.advance(hours=2)
+    assert operator.run() == 0
+
+    ended_at = operator.end_call(1)
+    operator.world.clock.advance(minutes=2)
+
+    assert operator.run() == 1
+    over = operator.world.streams.of_call(sid(1))
+    assert over
+    assert (over.end, over.ended_at) == ("call_ended", ended_at)
+
+
 def test_a_stream_whose_session_died_is_lost_since_it_was_last_seen(operator: Operator) -> None:
     operator.open(1, seen_at="2026-11-22T08:00:20.500Z", frames=1025, gaps=3)
     operator.world.clock.advance(minutes=2)

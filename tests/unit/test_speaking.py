@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.unit.fakes_calls import FakeCalling
 from tests.unit.fakes_streams import FakeStreamWorld, utterance
 from tests.unit.test_streams import Line
 from twilio_plugin.domain.actions import Said, Say
@@ -19,6 +20,7 @@ from twilio_plugin.domain.stream import Stream
 from twilio_plugin.errors import InvalidRequest, NoMediaStream, SpeakerBusy, SpeechUnavailable
 from twilio_plugin.services.end_stream import end_stream
 from twilio_plugin.services.follow_playback import follow_mark, press_key
+from twilio_plugin.services.say_between import Waker
 from twilio_plugin.services.speak import Speaker, say
 from twilio_plugin.services.stop_speaking import Interrupter, interrupt
 
@@ -53,6 +55,7 @@ class Phone:
         self.speaker = Speaker(
             by=self.by,
             synthesizer=self.voice,
+            waker=Waker(self.world.gathering, FakeCalling, "https://example.com/webhooks/twilio", lambda *_: None),
             clock=self.world.clock,
             sleep=self.sleep,
             new_id=lambda: next(ids),

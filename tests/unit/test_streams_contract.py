@@ -11,6 +11,7 @@ import pytest
 from tests.unit.fakes import ACCOUNT
 from tests.unit.fakes_calls import inbound, sid
 from tests.unit.fakes_streams import StreamWorld, stream, utterance
+from twilio_plugin.domain.conversation import Entry
 from twilio_plugin.domain.events import Event, VoiceStreamEnded, VoiceStreamStarted, event_id
 from twilio_plugin.domain.stream import Stream
 from twilio_plugin.domain.timestamp import iso
@@ -402,3 +403,86 @@ def test_a_stream_ends_once_with_event_and_counts(stream_world: StreamWorld) -> 
     assert events(stream_world) == [f"VOICE_STREAM_ENDED#{one.stream_sid}"]
     assert stream_world.streams.active() == []
     assert stream_world.streams.of_connection(one.connection_id) == kept
+
+
+# -------------------------------------------------------------------------------------------------- another connection
+
+
+def test_a_stream_that_is_bound_to_another_connection_is_found_over_both(stream_world: StreamWorld) -> None:
+    opened(stream_world)
+
+    for _ in range(2):
+        bound = stream_world.streams.rebind(FIRST, "connection-b=", "2026-11-22T08:05:00.000Z")
+
+    assert (bound.connection_id, bound.seen_at) == ("connection-b=", "2026-11-22T08:05:00.000Z")
+    assert stream_world.streams.read(FIRST) == bound
+    assert stream_world.streams.of_connection(FIRST.connection_id) == bound
+    assert stream_world.streams.of_connection("connection-b=") == bound
+    assert events(stream_world) == []
+
+
+def test_a_stream_that_is_over_is_bound_to_no_other_connection(stream_world: StreamWorld) -> None:
+    end(stream_world, opened(stream_world))
+
+    with pytest.raises(Superseded):
+        stream_world.streams.rebind(FIRST, "connection-b=", "2026-11-22T08:05:00.000Z")
+
+    assert stream_world.streams.of_connection("connection-b=") is None
+
+
+def test_the_connection_of_another_stream_is_not_taken(stream_world: StreamWorld) -> None:
+    opened(stream_world)
+    open_(stream_world, SECOND)
+
+    with pytest.raises(StreamRefused):
+        stream_world.streams.rebind(FIRST, SECOND.connection_id, "2026-11-22T08:15:00.000Z")
+
+    assert stream_world.streams.read(FIRST).connection_id == FIRST.connection_id
+    assert stream_world.streams.of_connection(SECOND.connection_id) == stream_world.streams.read(SECOND)
+
+
+# --------------------------------------------------------------------------------------------- turns that no session hears
+
+
+def turn(one: Stream, number: int, words: str) -> Entry:
+    return Entry(
+        conversation_id=one.conversation_id,
+        occurred_at=f"2026-11-22T08:05:{number:02d}.000Z",
+        kind="speech",
+        direction="inbound",
+        message_sid=f"{one.stream_sid}-{number}",
+        from_=one.theirs,
+        to=one.ours,
+        body=words,
+        call_sid=one.call_sid,
+    )
+
+
+def test_a_turn_is_counted_and_kept_in_the_history(stream_world: StreamWorld) -> None:
+    one = opened(stream_world)
+    entry = turn(one, 1, "Are you open?")
+
+    assert stream_world.turns.add(one, entry, "2026-11-22T08:05:01.000Z") is True
+
+    kept = stream_world.streams.read(one)
+    assert (kept.turns, kept.last_words, kept.heard_at) == (1, "Are you open?", "2026-11-22T08:05:01.000Z")
+    assert stream_world.history.page(one.conversation_id, limit=10, before=None).entries == [entry]
+
+
+def test_two_turns_that_saw_the_same_count_are_not_counted_as_one(stream_world: StreamWorld) -> None:
+    one = opened(stream_world)
+    stream_world.turns.add(one, turn(one, 1, "Are you open?"), "2026-11-22T08:05:01.000Z")
+
+    assert stream_world.turns.add(one, turn(one, 2, "On Sunday?"), "2026-11-22T08:05:02.000Z") is False
+
+    kept = stream_world.streams.read(one)
+    assert (kept.turns, kept.last_words) == (1, "Are you open?")
+    assert len(stream_world.history.page(one.conversation_id, limit=10, before=None).entries) == 1
+
+
+def test_a_stream_that_is_over_has_no_more_turns(stream_world: StreamWorld) -> None:
+    one = opened(stream_world)
+    end(stream_world, one)
+
+    assert stream_world.turns.add(one, turn(one, 1, "Hello?"), "2026-11-22T08:05:01.000Z") is False
+    assert stream_world.history.page(one.conversation_id, limit=10, before=None).entries == []

@@ -184,6 +184,8 @@ def test_a_recording_is_asked_for_with_word_of_its_end(twilio: Server, calls: Ca
         "RecordingStatusCallback": [f"{WEBHOOK_URL}/status#rc=3&rp=5xx,ct,rt"],
         "RecordingStatusCallbackEvent": ["completed", "absent"],
     }
+    # A relayed call is not recorded so, and its document has to know.
+    assert dict(parse_qsl(urlsplit(form["Url"][0]).query))["record"] == "true"
 
 
 @pytest.mark.parametrize(

@@ -348,11 +348,15 @@ def test_an_engine_that_stumbles_leaves_what_it_had_said(phone: Phone) -> None:
     assert [event for event, _ in said(phone)] == ["media", "mark"]
 
 
-def test_an_engine_that_is_not_there_is_said_as_the_function_starts(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_that_is_not_there_is_said_at_the_first_word(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not before: calls in which Twilio speaks need none."""
     monkeypatch.setenv("SYNTHESIZER", "tests.unit.engines:Whistle")
+    phone.call()
 
     with pytest.raises(Misconfigured, match="Whistle"):
-        streams.say()
+        phone.say(text="Good morning!")
+
+    assert phone.stack.sent() == []
 
 
 def test_a_session_hears_all_there_is_and_ends_the_stream_once(phone: Phone) -> None:

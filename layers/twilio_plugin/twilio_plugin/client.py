@@ -214,6 +214,12 @@ class TwilioPlugin:
         """Replace what the person hears by one of `say`, `twiml` and `url`."""
         return self._control(call_sid, "update", say=say, twiml=twiml, url=url)
 
+    def hand_off_call(
+        self, call_sid: str, *, to: str | None = None, handoff_data: dict[str, Any] | None = None
+    ) -> ControlledCall:
+        """End the ``relay`` session, for whoever takes over; connect the person to a number, if one is given."""
+        return self._control(call_sid, "hand_off", to=to, handoff_data=handoff_data)
+
     def conversation_history(
         self,
         phone_number: str,
@@ -251,7 +257,7 @@ class TwilioPlugin:
         return self._once("run-action", RunAction, RanAction, fields, idempotency_key)
 
     def _control(
-        self, call_sid: str, action: Literal["end", "transfer", "send_digits", "update"], **fields: str | None
+        self, call_sid: str, action: Literal["end", "transfer", "send_digits", "update", "hand_off"], **fields: Any
     ) -> ControlledCall:
         asked = {"call_sid": call_sid, "action": action, **fields}
         return self._invoke("control-call", ControlCall, ControlledCall, asked, repeatable=False)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from functools import cached_property
+from typing import cast
 
 from twilio_plugin.errors import Misconfigured
+from twilio_plugin.services.ports import Synthesizer
 
 
 def load(spec: str, **options: str) -> object:
@@ -31,3 +34,18 @@ def load(spec: str, **options: str) -> object:
         raise Misconfigured(f"The engine {spec!r} must take {', '.join(options) or 'no options'}: {error}.") from error
     instance: object = found(**options)
     return instance
+
+
+class LateSynthesizer:
+    """The `Synthesizer` that a spec names, loaded at the first word: calls in which Twilio speaks need none."""
+
+    def __init__(self, spec: str, **options: str) -> None:
+        self._spec = spec
+        self._options = options
+
+    def synthesize(self, text: str) -> bytes:
+        return self._loaded.synthesize(text)
+
+    @cached_property
+    def _loaded(self) -> Synthesizer:
+        return cast(Synthesizer, load(self._spec, **self._options))

@@ -91,7 +91,10 @@ class StreamsTable(StreamsReader):
         self._retention_days = retention_days
 
     def open(self, stream: Stream, event: Event) -> bool:
-        writes = [self._call_is_going_on(stream), self._put(stream), self._put_connection(stream), self._outbox.put(event)]
+        writes = [self._call_is_going_on(stream), self._put(stream)]
+        if stream.connection_id:
+            writes.append(self._put_connection(stream))
+        writes.append(self._outbox.put(event))
         try:
             self._database.transact(writes)
         except ConditionFailed as conflict:
@@ -144,6 +147,18 @@ class StreamsTable(StreamsReader):
         except ConditionFailed as conflict:
             raise Superseded from conflict
 
+    def rebind(self, stream: Stream, connection_id: str, now: str) -> Stream:
+        values = {"connection_id": connection_id, "seen_at": now}
+        try:
+            self._database.transact(
+                [self._update(stream, sets(values), GOING_ON, values), self._take_connection(stream, connection_id, now)]
+            )
+        except ConditionFailed as conflict:
+            if 0 in conflict.failed:
+                raise Superseded from conflict
+            raise StreamRefused(_REFUSALS[2]) from conflict
+        return self.read(stream)
+
     def raise_generation(self, stream: Stream) -> None:
         try:
             self._database.write(self._update(stream, "ADD #generation :one", "attribute_exists(#sk)", {"one": 1}))
@@ -177,6 +192,16 @@ class StreamsTable(StreamsReader):
         return self._put_new(
             _connection_key(stream.connection_id)
             | {"call": stream.call_sid, "leg": stream.leg, "ttl": kept_until(stream.started_at, _CONNECTION_DAYS)}
+        )
+
+    def _take_connection(self, stream: Stream, connection_id: str, now: str) -> dict[str, Any]:
+        values = {"call": stream.call_sid, "leg": stream.leg}
+        return update(
+            self._table,
+            _connection_key(connection_id),
+            f"{sets(values)}, #ttl = :ttl",
+            condition="attribute_not_exists(#sk) OR (#call = :call AND #leg = :leg)",
+            values=values | {"ttl": kept_until(now, _CONNECTION_DAYS)},
         )
 
     def _put_new(self, item: Item) -> dict[str, Any]:

@@ -56,8 +56,10 @@ class TwilioCalls:
         if request.url:
             return {"url": request.url}
         mode = f"&mode={request.voice_mode}" if request.voice_mode else ""
+        # A call that is relayed is not recorded by `Record`: its document does it.
+        record = "&record=true" if request.record else ""
         return {
-            "url": f"{self._webhook_url}/voice?{query}{mode}{RETRY_DOCUMENT}",
+            "url": f"{self._webhook_url}/voice?{query}{mode}{record}{RETRY_DOCUMENT}",
             "fallback_url": f"{self._webhook_url}/voice/fallback",
         }
 

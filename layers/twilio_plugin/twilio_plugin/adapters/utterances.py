@@ -20,7 +20,7 @@ from twilio_plugin.domain.stream import Stream
 from twilio_plugin.errors import NoMediaStream
 
 _UTTERANCE = "UTTERANCE#"
-_SPEAKING = "speaking"
+SPEAKING = "speaking"
 _FIELDS = [field.name for field in dataclasses.fields(Utterance)]
 # Those that are not over are among the newest: behind so many in a row that are, nothing is looked for.
 _OVER_IN_A_ROW = 10
@@ -63,7 +63,7 @@ class UtterancesTable:
 
     def add_pieces(self, utterance: Utterance, more: Sequence[Piece], *, complete: bool) -> bool:
         expression = "SET #pieces = list_append(#pieces, :more), #complete = :complete"
-        values = {"more": [dataclasses.asdict(piece) for piece in more], "complete": complete, "speaking": _SPEAKING}
+        values = {"more": [dataclasses.asdict(piece) for piece in more], "complete": complete, "speaking": SPEAKING}
         try:
             # As a transaction it has a token, by which a repeated one is the same one: no piece is counted twice.
             self._database.transact([self._update(utterance, expression, "#state = :speaking", values)])
@@ -72,7 +72,7 @@ class UtterancesTable:
         return True
 
     def find(self, call_sid: str, utterance_id: str) -> Utterance | None:
-        item = self._database.get(self._table, _key(call_sid, utterance_id))
+        item = self._database.get(self._table, utterance_key(call_sid, utterance_id))
         return _utterance(item) if item else None
 
     def open(self, call_sid: str) -> list[Utterance]:
@@ -88,7 +88,7 @@ class UtterancesTable:
         found: list[Utterance] = []
         over = 0
         for item in newest_first:
-            if item["state"] == _SPEAKING:
+            if item["state"] == SPEAKING:
                 found.append(_utterance(item))
                 over = 0
             elif (over := over + 1) == _OVER_IN_A_ROW:
@@ -97,7 +97,7 @@ class UtterancesTable:
 
     def heard(self, utterance: Utterance, pieces: int) -> None:
         condition = "#state = :speaking AND #heard < :heard"
-        values = {"heard": pieces, "speaking": _SPEAKING}
+        values = {"heard": pieces, "speaking": SPEAKING}
         try:
             self._database.write(self._update(utterance, "SET #heard = :heard", condition, values))
         except ConditionFailed:
@@ -105,7 +105,7 @@ class UtterancesTable:
 
     def end(self, utterance: Utterance, event: Event, entry: Entry | None) -> bool:
         condition = "#state = :speaking AND #heard <= :heard"
-        values = {"state": utterance.state, "heard": utterance.heard, "speaking": _SPEAKING}
+        values = {"state": utterance.state, "heard": utterance.heard, "speaking": SPEAKING}
         writes = [self._update(utterance, "SET #state = :state, #heard = :heard", condition, values), self._outbox.put(event)]
         if entry:
             writes.append(self._conversations.put_entry(entry))
@@ -116,12 +116,12 @@ class UtterancesTable:
         return True
 
     def _put(self, utterance: Utterance) -> dict[str, Any]:
-        item = dataclasses.asdict(utterance) | _key(utterance.call_sid, utterance.utterance_id)
+        item = dataclasses.asdict(utterance) | utterance_key(utterance.call_sid, utterance.utterance_id)
         item["ttl"] = kept_until(utterance.started_at, self._retention_days)
         return {"Put": {"TableName": self._table, "Item": typed(item), "ConditionExpression": "attribute_not_exists(sk)"}}
 
     def _update(self, utterance: Utterance, expression: str, condition: str, values: Item) -> dict[str, Any]:
-        key = _key(utterance.call_sid, utterance.utterance_id)
+        key = utterance_key(utterance.call_sid, utterance.utterance_id)
         return update(self._table, key, expression, condition=condition, values=values)
 
     def _change_stream(self, stream: Stream, expression: str, condition: str, values: Item) -> bool:
@@ -133,7 +133,8 @@ class UtterancesTable:
         return True
 
 
-def _key(call_sid: str, utterance_id: str) -> dict[str, str]:
+def utterance_key(call_sid: str, utterance_id: str) -> dict[str, str]:
+    """Where an utterance is kept."""
     return {"call_sid": call_sid, "sk": f"{_UTTERANCE}{utterance_id}"}
 
 

@@ -6,9 +6,10 @@ error of its own and is decided by the services.
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from twilio_plugin.domain.address import Channel
 from twilio_plugin.domain.audio import BYTES_PER_SECOND
@@ -76,8 +77,18 @@ class SendResult(BaseModel):
 _Words = Annotated[str | None, Field(min_length=1, max_length=3000)]
 _Document = Annotated[str | None, Field(min_length=1, max_length=4000)]
 _Url = Annotated[str | None, Field(pattern=r"^https?://[^\s/]+\S*$")]
+MAX_HANDOFF = 4000  # characters as JSON
 MAX_AUDIO = -(-60 * BYTES_PER_SECOND // 3) * 4  # a minute in base64
 _CallSid = Field(pattern=r"^CA[0-9a-fA-F]{32}$")
+
+
+def _short_enough(data: dict[str, Any]) -> dict[str, Any]:
+    if (length := len(json.dumps(data, ensure_ascii=False))) > MAX_HANDOFF:
+        raise ValueError(f"it has {length:,} characters as JSON, and may have {MAX_HANDOFF:,}")
+    return data
+
+
+_HandoffData = Annotated[dict[str, Any], AfterValidator(_short_enough)] | None
 
 
 class DetectMachine(_Input):
@@ -131,8 +142,8 @@ class ControlCall(_Input):
 
     call_sid: Annotated[str, _CallSid]
     """The call's SID, from its event."""
-    action: Literal["end", "transfer", "send_digits", "update"]
-    """``update`` replaces what the person hears by one of `say`, `twiml` and `url`."""
+    action: Literal["end", "transfer", "send_digits", "update", "hand_off"]
+    """``update`` replaces what the person hears by one of `say`, `twiml` and `url`; ``hand_off`` ends a ``relay`` session."""
     to: str | None = None
     """With ``transfer``: the number to connect the person to."""
     digits: Annotated[str | None, Field(pattern=r"^[0-9*#wW]+$", max_length=100)] = None
@@ -143,6 +154,8 @@ class ControlCall(_Input):
     """With ``update``: a TwiML document to run."""
     url: _Url = None
     """With ``update``: where Twilio fetches one."""
+    handoff_data: _HandoffData = None
+    """With ``hand_off``: an object that `VOICE_STREAM_ENDED` brings to whoever takes over. `to` goes with it too."""
 
 
 class ControlledCall(BaseModel):

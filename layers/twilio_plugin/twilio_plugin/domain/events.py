@@ -296,7 +296,8 @@ class _InStream(Event):
     call_sid: str
     """Twilio's id of the call: speak with it."""
     stream_sid: str
-    """Twilio's id of the media stream, ``MZ…``."""
+    """Twilio's id of the media stream, ``MZ…``; of the session, ``VX…``, in the mode ``relay``; in the mode ``gather``, which
+    has neither, the call's with the leg behind it."""
     from_: str
     """Who is calling; ``anonymous`` where they hide their number."""
     to: str
@@ -332,6 +333,8 @@ class VoiceStreamEnded(_InStream):
     """Frames of audio that were heard, 20 ms each as a rule."""
     gaps: int
     """Frames that never came."""
+    handoff_data: dict[str, Any] | None = None
+    """What the agent ended a ``relay`` session with, by ``hand_off`` of `control_call`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -347,9 +350,9 @@ class SpeechReceived(_InStream):
     confidence: float | None = None
     """How sure the transcriber is, 0 to 1, if it says."""
     starts_at_ms: int
-    """Where in the stream the words begin, in milliseconds from its start."""
+    """Where in the stream the words begin, in milliseconds from its start; but in the mode ``stream`` an estimate."""
     duration_ms: int
-    """How long they took."""
+    """How long they took; an estimate there too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -361,7 +364,8 @@ class SpeechPartial(_InStream):
     text: str
     """Their words so far; later ones may change them."""
     starts_at_ms: int
-    """Where in the stream the words begin, in milliseconds from its start: the same as in the SPEECH_RECEIVED that follows."""
+    """Where in the stream the words begin, in milliseconds from its start: the same as in the SPEECH_RECEIVED that follows, but
+    for mode ``relay``, where both are estimates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -389,11 +393,12 @@ class SpeechInterrupted(_InStream):
     text: str
     """What was to be said; ``[audio]`` where it was sound."""
     heard: str
-    """The words that the person heard, to within about a second; may be empty."""
+    """The words that the person heard, to within about a second; may be empty. In the mode ``gather`` an estimate by time."""
     heard_ms: int
     """How much of it was played, in milliseconds."""
     cause: InterruptionCause
-    """The person's ``speech`` or ``key``, another ``say``, or the ``end`` of the stream."""
+    """The person's ``speech`` or ``key``, another ``say``, or the ``end`` of the stream. In mode ``relay`` Twilio does not say
+    which of the first two it was: ``speech``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,14 +1,16 @@
 """What the agent says in a call: an utterance, its pieces, and how much of it was heard.
 
 Text is synthesized phrase by phrase, so that the first words are out before the last are made. A phrase's audio goes out in
-pieces of at most a second, each with a mark behind it: the marks that come back tell what the person has heard.
+pieces of at most a second, each with a mark behind it: the marks that come back tell what the person has heard. Where Twilio
+speaks the words itself, in a gathered call, nobody tells: their pieces are estimated by length, and what was heard by time.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Literal
 
 from twilio_plugin.domain.audio import BYTES_PER_SECOND
@@ -20,6 +22,8 @@ InterruptionCause = Literal["speech", "key", "say", "end"]
 
 PIECE_BYTES = BYTES_PER_SECOND
 LONGEST_PHRASE = 200  # characters
+CHARACTERS_PER_SECOND = 14  # of speech, where nobody has measured it
+_SECOND = 1000  # milliseconds
 _SENTENCE_END = re.compile(r"""[.!?…]+["'”’)\]]*(?:\s+|$)|[。！？]+\s*|\n\s*""")
 _WORDS = re.compile(r"\s*\S+\s*")
 
@@ -51,11 +55,23 @@ class Utterance:
     """Whether these are all."""
     heard: int = 0
     """How many pieces were played to their end."""
+    begins_at: str | None = None
+    """When Twilio begins to speak it, where what is heard of it is an estimate by time: once a document has it."""
 
     @property
     def heard_text(self) -> str:
         """The words of the pieces that were played."""
         return "".join(piece.words for piece in self.pieces[: self.heard]).strip()
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether all of it was played."""
+        return self.complete and self.heard == len(self.pieces)
+
+    @property
+    def milliseconds(self) -> int:
+        """How long the pieces made so far are."""
+        return sum(piece.milliseconds for piece in self.pieces)
 
     @property
     def heard_milliseconds(self) -> int:
@@ -93,6 +109,33 @@ def pieces(phrase: str, audio: bytes) -> list[tuple[Piece, bytes]]:
     sounds = [audio[at : at + PIECE_BYTES] for at in range(0, len(audio), PIECE_BYTES)] or [b""]
     shares = _shares(words, [len(sound) for sound in sounds])
     return [(Piece(share, _milliseconds(sound)), sound) for share, sound in zip(shares, sounds, strict=True)]
+
+
+def spoken_for(text: str) -> timedelta:
+    """How long it takes to say that: an estimate."""
+    return timedelta(milliseconds=len(text) * 1000 // CHARACTERS_PER_SECOND)
+
+
+def estimated_pieces(text: str) -> tuple[Piece, ...]:
+    """The pieces of a text that somebody else speaks: seconds, by the estimate of how long it takes."""
+    whole = max(int(spoken_for(text) / timedelta(milliseconds=1)), 1)
+    lengths = [min(_SECOND, whole - at) for at in range(0, whole, _SECOND)]
+    shares = _shares(_WORDS.findall(text) or [text], lengths)
+    return tuple(Piece(share, length) for share, length in zip(shares, lengths, strict=True))
+
+
+def heard_until(utterance: Utterance, moment: datetime) -> Utterance:
+    """The utterance with what was heard of it until then, where that is an estimate; otherwise as it is."""
+    if utterance.begins_at is None:
+        return utterance
+    played = (moment - datetime.fromisoformat(utterance.begins_at)) / timedelta(milliseconds=1)
+    heard = 0
+    for piece in utterance.pieces:
+        played -= piece.milliseconds
+        if played < 0:
+            break
+        heard += 1
+    return replace(utterance, heard=max(heard, utterance.heard))
 
 
 def _shares(words: Sequence[str], lengths: Sequence[int]) -> list[str]:

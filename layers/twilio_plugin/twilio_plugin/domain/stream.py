@@ -19,6 +19,7 @@ from twilio_plugin.errors import StreamRefused
 # ``lost``: nobody said so; reconciliation found it.
 StreamEnd = Literal["stopped", "closed", "failed", "no_reply", "call_ended", "lost"]
 
+NO_STEP = -1  # before the first document of a gathered call
 TOKEN_SECONDS = 300  # the greeting comes first, and Twilio then connects at once
 # The document reopens a stream so often, and only while the call is going on. Then it says a sentence and hangs up.
 MAX_REOPENINGS = 5
@@ -28,12 +29,16 @@ MAX_RESTARTS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
-    """A stream as it is kept. Times are ISO 8601, UTC, milliseconds."""
+    """A stream as it is kept. Times are ISO 8601, UTC, milliseconds.
+
+    A call that is held by documents (mode ``gather``) has no socket; its stream says where in the chain of documents it is.
+    """
 
     call_sid: str
     leg: int
     stream_sid: str
     connection_id: str
+    """Empty where there is no socket."""
     account_sid: str
     conversation_id: str
     direction: CallDirection
@@ -64,6 +69,18 @@ class Stream:
     """What the person said last."""
     heard_at: str | None = None
     """When that was announced."""
+    step: int = 0
+    """Of a gathered call: the number of the document that was given out last."""
+    heard_step: int = NO_STEP
+    """The last document whose result is kept."""
+    spoken_step: int = NO_STEP
+    """The last document into which the person began to speak."""
+    spoken_at: str | None = None
+    """When they did, as far as it can be told."""
+    woken_step: int = NO_STEP
+    """The last document that Twilio was told to leave for the next one."""
+    prompt_ends_at: str | None = None
+    """When the words of the present document end, by estimate; None where it has none."""
 
     @property
     def envelope(self) -> dict[str, Any]:
@@ -77,6 +94,12 @@ class Stream:
             "to": self.to,
             "direction": self.direction,
         }
+
+    @property
+    def waits_since(self) -> str | None:
+        """Since when the person waits for a word of the agent, if they do."""
+        since = self.heard_at or self.started_at
+        return since if self.said_at is None or self.said_at < since else None
 
     @property
     def ours(self) -> str:
@@ -94,8 +117,8 @@ def stream_token(auth_token: str, call_sid: str, leg: int, *, expires_at: int) -
     return f"{leg}.{expires_at}.{_mac(auth_token, call_sid, leg, expires_at)}"
 
 
-def leg_of_token(token: str, call_sid: str, auth_tokens: Iterable[str], now: datetime) -> int:
-    """The leg that a token was made for.
+def leg_of_token(token: str, call_sid: str, auth_tokens: Iterable[str], now: datetime | None) -> int:
+    """The leg that a token was made for. Without `now` its age does not matter: it is shown again.
 
     Raises:
         StreamRefused: not ours, of another call, or too old.
@@ -108,7 +131,7 @@ def leg_of_token(token: str, call_sid: str, auth_tokens: Iterable[str], now: dat
     fits = [hmac.compare_digest(one.encode(), mac.encode()) for one in expected]
     if True not in fits:
         raise StreamRefused("The stream's token is not one of ours, or of another call.")
-    if int(expires_at) < now.timestamp():
+    if now and int(expires_at) < now.timestamp():
         raise StreamRefused("The stream's token has expired.")
     return int(leg)
 

@@ -112,12 +112,17 @@ def stop_stream(name: str) -> Verb:
     return voice_response.Stop().append(voice_response.Stream(name=_held(name)))
 
 
-def connect_relay(url: str, *, parameters: Mapping[str, str] | None = None, **attributes: Attribute) -> Verb:
-    """Let Twilio hear and speak, and carry words both ways over a WebSocket (ConversationRelay)."""
+def connect_relay(
+    url: str, *, action: str | None = None, parameters: Mapping[str, str] | None = None, **attributes: Attribute
+) -> Verb:
+    """Let Twilio hear and speak, and carry words both ways over a WebSocket (ConversationRelay).
+
+    When the session is over, the document goes on at `action`; without one, with the next verb.
+    """
     relay = voice_response.ConversationRelay(url=_held(url), **_all_held(attributes))
     for name, value in (parameters or {}).items():
         relay.append(voice_response.Parameter(name=_held(name), value=_held(value)))
-    return voice_response.Connect().append(relay)
+    return voice_response.Connect(action=action and _held(action), method=action and "POST").append(relay)
 
 
 def start_transcription(**attributes: Attribute) -> Verb:

@@ -35,15 +35,40 @@ class VoiceWebhook:
 
     call_session_function: str
     calls_table: str
+    conversation_relay_function: str
+    conversations_table: str
+    endpointing_milliseconds: str
+    gather_webhook_function: str
     greeting: str
+    language: str
     media_stream_function: str
     outbox_table: str
+    relay_attributes: str
+    reply_timeout: str
     retention_days: str
+    say_voice: str
     stream_authorizer_function: str
     twilio_secret: str
     twilio_webhook_url: str
     twilio_websocket_url: str
     voice_mode: str
+
+
+@dataclass(frozen=True, slots=True)
+class GatherWebhook:
+    """gather_webhook."""
+
+    calls_table: str
+    conversations_table: str
+    endpointing_milliseconds: str
+    language: str
+    outbox_table: str
+    partial_transcripts: str
+    reply_timeout: str
+    retention_days: str
+    say_voice: str
+    twilio_secret: str
+    twilio_webhook_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +95,38 @@ class MediaStream:
     conversations_table: str
     media_frames_table: str
     outbox_table: str
+    relay_timers_url: str
     retention_days: str
     twilio_secret: str
+    websocket_management_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationRelay:
+    """conversation_relay."""
+
+    calls_table: str
+    conversations_table: str
+    event_bus_name: str
+    outbox_table: str
+    relay_timers_url: str
+    reply_timeout: str
+    retention_days: str
+    twilio_secret: str
+    websocket_management_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class RelayTimer:
+    """relay_timer."""
+
+    calls_table: str
+    conversations_table: str
+    outbox_table: str
+    relay_timers_url: str
+    reply_timeout: str
+    retention_days: str
+    timer_attempts: str
     websocket_management_url: str
 
 
@@ -104,6 +159,10 @@ class Say:
     outbox_table: str
     retention_days: str
     synthesizer: str
+    twilio_account_sid: str
+    twilio_api_base_url: str
+    twilio_rest_secret: str
+    twilio_webhook_url: str
     voice: str
     websocket_management_url: str
 
@@ -145,13 +204,17 @@ class ControlCall:
     """control_call."""
 
     calls_table: str
+    conversations_table: str
+    outbox_table: str
     phone_default_region: str
     reply_timeout: str
+    retention_days: str
     twilio_account_sid: str
     twilio_api_base_url: str
     twilio_phone_number: str
     twilio_rest_secret: str
     twilio_webhook_url: str
+    websocket_management_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,12 +333,15 @@ Config = TypeVar(
     CallState,
     ConfigureNumber,
     ControlCall,
+    ConversationRelay,
     FrameIngest,
+    GatherWebhook,
     History,
     MakeCall,
     MediaStream,
     Reconcile,
     Relay,
+    RelayTimer,
     RunAction,
     Say,
     Send,
@@ -303,6 +369,19 @@ def voice_mode(written: str) -> VoiceMode:
     if mode is None:
         raise Misconfigured(f"The environment variable VOICE_MODE is {written[:20]!r}; it is stream, relay or gather.")
     return mode
+
+
+def texts(written: str, name: str) -> dict[str, str]:
+    """A variable that is an object of texts, as JSON; without the empty ones. Raises Misconfigured, naming it."""
+    import json
+
+    try:
+        found = json.loads(written)
+    except ValueError as error:
+        raise Misconfigured(f"The environment variable {name} is no JSON.") from error
+    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        raise Misconfigured(f"The environment variable {name} is no object of texts.")
+    return {key: value for key, value in found.items() if value}
 
 
 def number(written: str, name: str) -> int:

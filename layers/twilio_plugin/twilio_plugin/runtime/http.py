@@ -68,11 +68,14 @@ def webhook(
 
     With `whatever_happens` Twilio gets `answer` even where the use case fails, because a caller must hear something.
 
-    Refusals are 4xx in words; 503 says that trying again can help; anything unforeseen is a 500 without details.
+    Refusals are 4xx in words; 503 says that trying again can help; anything unforeseen is a 500 without details. To be warmed
+    (``{"warm": true}``, which no request is) it does nothing.
     """
 
     @logger.inject_lambda_context(clear_state=True)
     def lambda_handler(event: Event, _context: Any) -> Response:
+        if event == {"warm": True}:
+            return {}
         try:
             form = _verified(event, is_signed, public_url)
             query = dict(parse_qsl(event.get("rawQueryString", "")))

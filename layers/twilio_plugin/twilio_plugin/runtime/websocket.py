@@ -99,7 +99,7 @@ def messages(cases: SocketCases) -> Handler:
             if not event["requestPayload"].get("warm"):
                 cases.session_died(event["requestPayload"])
         elif "requestContext" in event:
-            _answered(event, lambda: _dispatch(event, cases))
+            answered(event, lambda: _dispatch(event, cases))
         return {"statusCode": 200}
 
     return lambda_handler
@@ -114,7 +114,7 @@ def frames(put: PutFrame) -> Handler:
 
     @logger.inject_lambda_context(clear_state=True)
     def lambda_handler(event: Event, _context: Any) -> Response:
-        _answered(event, lambda: store(event))
+        answered(event, lambda: store(event))
         return {"statusCode": 200}
 
     return lambda_handler
@@ -139,7 +139,8 @@ def session(run: RunSession) -> Handler:
     return lambda_handler
 
 
-def _answered(event: Event, work: Callable[[], None]) -> None:
+def answered(event: Event, work: Callable[[], None]) -> None:
+    """Do the work of a message; what goes wrong is in the log, and nowhere else."""
     context = event["requestContext"]
     logger.append_keys(connection_id=context.get("connectionId"), route=context.get("routeKey"))
     try:

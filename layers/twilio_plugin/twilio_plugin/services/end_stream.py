@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, Protocol
 
 from twilio_plugin.domain.events import VoiceStreamEnded, event_id
 from twilio_plugin.domain.stream import Stream, StreamEnd
 from twilio_plugin.domain.stream_status import StreamUpdate
 from twilio_plugin.domain.timestamp import epoch, iso
 from twilio_plugin.services.ports import Clock, Frames, Streams, Utterances
+from twilio_plugin.services.relay_playback import estimate_heard
 from twilio_plugin.services.stop_speaking import end_utterances
 
 ALIVE = timedelta(seconds=15)  # a session writes every second
 _FRAMES_KEPT = 1 / 8  # days
 
 
+class StreamCloser(Protocol):
+    """What closing a stream needs."""
+
+    @property
+    def streams(self) -> Streams: ...
+    @property
+    def utterances(self) -> Utterances: ...
+    @property
+    def clock(self) -> Clock: ...
+
+
 @dataclass(frozen=True, slots=True)
 class StreamEnder:
-    """What ending a stream needs."""
+    """What ending a stream needs, whoever listens to it."""
 
     streams: Streams
     utterances: Utterances
@@ -35,7 +49,8 @@ def announce_end(stream: Stream, end: StreamEnd, by: StreamEnder, *, last: int |
     if stream.ended_at:
         return
     now = by.clock()
-    by.frames.put_end(stream.connection_id, end, last=last, expires_at=epoch(now, days=_FRAMES_KEPT))
+    if stream.mode == "stream":
+        by.frames.put_end(stream.connection_id, end, last=last, expires_at=epoch(now, days=_FRAMES_KEPT))
     if not is_heard(stream, now):
         end_stream(stream, end, by)
 
@@ -54,13 +69,22 @@ def track_stream(update: StreamUpdate, by: StreamEnder) -> None:
         announce_end(stream, "failed" if update.error else "stopped", by)
 
 
-def end_stream(stream: Stream, end: StreamEnd, by: StreamEnder, *, at: str | None = None) -> bool:
+def end_stream(
+    stream: Stream,
+    end: StreamEnd,
+    by: StreamCloser,
+    *,
+    at: str | None = None,
+    handoff_data: Mapping[str, Any] | None = None,
+) -> bool:
     """Close it for good: what was being said is over too. False if it had ended before.
 
     `at` is when it was, if that is not now.
     """
+    if stream.mode == "relay":
+        estimate_heard(stream, at or iso(by.clock()), by.utterances, by.clock)
     end_utterances(stream, "end", by.utterances, by.clock)
-    return by.streams.end(*ended(stream, end, at or iso(by.clock())))
+    return by.streams.end(*ended(stream, end, at or iso(by.clock()), handoff_data))
 
 
 def is_heard(stream: Stream, now: datetime) -> bool:
@@ -69,7 +93,9 @@ def is_heard(stream: Stream, now: datetime) -> bool:
     return stream.session_id is not None and now - last_sign < ALIVE
 
 
-def ended(stream: Stream, end: StreamEnd, now: str) -> tuple[Stream, VoiceStreamEnded]:
+def ended(
+    stream: Stream, end: StreamEnd, now: str, handoff_data: Mapping[str, Any] | None = None
+) -> tuple[Stream, VoiceStreamEnded]:
     """The stream as it is kept once it is over, and the announcement."""
     seconds = (datetime.fromisoformat(now) - datetime.fromisoformat(stream.started_at)).total_seconds()
     event = VoiceStreamEnded(
@@ -79,6 +105,7 @@ def ended(stream: Stream, end: StreamEnd, now: str) -> tuple[Stream, VoiceStream
         duration=round(max(seconds, 0.0), 3),
         frames=stream.frames,
         gaps=stream.gaps,
+        handoff_data=None if handoff_data is None else dict(handoff_data),
         **stream.envelope,
     )
     return dataclasses.replace(stream, ended_at=now, end=end), event

@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from twilio_plugin.domain.call import FINAL_RANK, call_rank
-from twilio_plugin.domain.conversation import Entry
 from twilio_plugin.domain.events import Event, SpeechPartial, SpeechReceived, event_id
 from twilio_plugin.domain.jitter_buffer import JitterBuffer
 from twilio_plugin.domain.media_stream import Frame
@@ -23,6 +22,7 @@ from twilio_plugin.domain.timestamp import iso
 from twilio_plugin.domain.turns import TurnAudio, TurnDetector, TurnEnded, TurnEvent, TurnStarted
 from twilio_plugin.errors import StorageUnavailable
 from twilio_plugin.services.end_stream import StreamEnder, end_stream
+from twilio_plugin.services.heard_turn import heard_turn
 from twilio_plugin.services.ports import (
     Announcement,
     Arrived,
@@ -117,7 +117,7 @@ class _Session:
         now = ears.clock()
         self._saved_at = self._heard_at = self._checked_at = self._partial_at = now
         self._end_seen_at: datetime | None = None
-        self._waits_since = _waits_since(stream)
+        self._waits_since = stream.waits_since
 
     def run(self) -> Outcome:
         try:
@@ -199,19 +199,8 @@ class _Session:
         """First the history, so that whoever hears of the turn finds it there; then the bus; then the cursor."""
         event = self._event(turn, transcript)
         stream = self._stream
-        entry = Entry(
-            conversation_id=stream.conversation_id,
-            occurred_at=event.occurred_at,
-            kind="speech",
-            direction="inbound",
-            message_sid=f"{stream.stream_sid}-{stream.turns + 1}",
-            from_=stream.theirs,
-            to=stream.ours,
-            body=transcript.text,
-            call_sid=stream.call_sid,
-        )
         self._save()  # only who is in charge may announce
-        self._ears.conversations.add_turn(entry)
+        self._ears.conversations.add_turn(heard_turn(stream, event))
         self._publish(event)
         heard_at = iso(self._ears.clock())
         self._stream = replace(self._stream, turns=stream.turns + 1, last_words=transcript.text, heard_at=heard_at)
@@ -274,7 +263,7 @@ class _Session:
         since = self._waits_since
         if since is None or self._turns.are_waiting or iso(self._ears.clock() - self._ears.reply_timeout) < since:
             return False
-        self._waits_since = _waits_since(self._ears.streams.read(self._stream))
+        self._waits_since = self._ears.streams.read(self._stream).waits_since
         return self._waits_since is not None
 
     def _hands_over(self) -> bool:
@@ -296,9 +285,3 @@ class _Session:
         whole = replace(self._stream, frames=self._buffer.frames, gaps=self._buffer.gaps)
         end_stream(whole, end, self._ears.ender)
         return "ended"
-
-
-def _waits_since(stream: Stream) -> str | None:
-    """Since when the person waits for a word of the agent, if they do."""
-    since = stream.heard_at or stream.started_at
-    return since if stream.said_at is None or stream.said_at < since else None

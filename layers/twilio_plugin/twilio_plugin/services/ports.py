@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # a webhook does not pay for what only sends need
     from twilio_plugin.domain.opt_out import ContactState
     from twilio_plugin.domain.outbound import Part, Receipt, TwilioMessage
     from twilio_plugin.domain.recording import Recording
+    from twilio_plugin.domain.relay_timer import RelayTimer
     from twilio_plugin.domain.speech import Piece, Utterance
     from twilio_plugin.domain.stream import Stream, StreamEnd
 
@@ -241,6 +242,14 @@ class Streams(StreamReader, Protocol):
     def save(self, stream: Stream, now: str) -> None:
         """Keep where the session is (cursor, counts, turns, last words and when) and that it is alive. Raises Superseded."""
 
+    def rebind(self, stream: Stream, connection_id: str, now: str) -> Stream:
+        """The stream comes over another connection from now on; the same one twice is one.
+
+        Raises:
+            Superseded: the stream is over.
+            StreamRefused: the connection belongs to another stream.
+        """
+
     def raise_generation(self, stream: Stream) -> None:
         """What is being said now is to stop."""
 
@@ -278,6 +287,43 @@ class Utterances(Protocol):
 
     def end(self, utterance: Utterance, event: Event, entry: Entry | None) -> bool:
         """Close it as ``utterance.state`` with what was heard. False if it is over already, or if more was heard meanwhile."""
+
+
+class PersonTurns(Protocol):
+    """What the person says in a relayed call: Twilio makes the words, and no session counts them."""
+
+    def add(self, stream: Stream, entry: Entry, now: str) -> bool:
+        """Count a turn and keep it in the history. False if another was counted meanwhile, or the stream is over."""
+
+
+class RelayTimers(Protocol):
+    """What is to be looked at later, because no session waits for it."""
+
+    def set(self, timer: RelayTimer, seconds: int) -> None:
+        """Have it looked at in so many seconds, at most 900. Raises StorageUnavailable."""
+
+
+class Gathering(Protocol):
+    """Calls that are held by documents: where they are, on their streams. Nothing is written to one that is over."""
+
+    def hear(self, stream: Stream, after: Stream, events: Sequence[Event], entry: Entry | None) -> bool:
+        """Keep and announce what a document heard (``heard_step``, turns, last words), and the words in the history.
+
+        False if what another one heard was kept since `stream` was read: nothing is written.
+        """
+
+    def give_out(self, stream: Stream, after: Stream, given: Sequence[Utterance]) -> bool:
+        """The next document is out (``step``, ``seen_at``, ``prompt_ends_at``) and says these utterances (``begins_at``).
+
+        False if since `stream` was read another was given out, something more is to be said, Twilio was told to go on, or one
+        of the utterances is over or in a document: nothing is written.
+        """
+
+    def wake(self, stream: Stream) -> bool:
+        """Twilio is about to be told to leave the present document. False if it is another by now, or has been told already."""
+
+    def notice(self, stream: Stream) -> None:
+        """The person speaks into a document (``spoken_step``, ``spoken_at``); nothing changes if it or a later one is known."""
 
 
 class Frames(Protocol):

@@ -15,6 +15,8 @@ from twilio_plugin.domain.stream import Stream
 from twilio_plugin.domain.timestamp import iso
 from twilio_plugin.errors import InvalidRequest, Misconfigured, NoMediaStream, SpeakerBusy, SpeechUnavailable
 from twilio_plugin.services.ports import Clock, ConnectionGone, Synthesizer
+from twilio_plugin.services.say_between import Waker, say_between
+from twilio_plugin.services.speak_relay import RelayVoice, speak_relay
 from twilio_plugin.services.stop_speaking import Interrupter, hush, interrupt, interrupted
 
 _AUDIO = "[audio]"
@@ -39,6 +41,8 @@ class Speaker:
     sleep: Callable[[float], None]
     new_id: Callable[[], str]
     """Ids that sort by time."""
+    waker: Waker
+    """For calls without a socket."""
     hold: timedelta = timedelta(seconds=15)
     """How long the stream stays ours without a sign of life; longer than the synthesis of a phrase takes."""
     patience: timedelta = timedelta(seconds=30)
@@ -48,22 +52,33 @@ class Speaker:
 
 
 def say(request: Say, speaker: Speaker) -> Said:
-    """Send it, behind whatever is still being played; answers when Twilio has it all.
+    """Say it behind whatever is still being said, as the call's mode has it; answers when all is on its way.
 
     Raises:
-        InvalidRequest: nothing to say, or sound that is none.
+        InvalidRequest: nothing to say, or sound that is none, or none for this call.
         NoMediaStream: the call has no open stream, or it was closed meanwhile.
         SpeakerBusy: another utterance is being sent for too long.
         SpeechUnavailable, Misconfigured: the synthesizer failed; what it had made by then is played.
     """
-    spoken = _phrases(request, speaker.synthesizer)
+    texts = _texts(request)
     stream = open_stream(request.call_sid, speaker.by)
-    if request.interrupt:
+    match stream.mode:
+        case "gather":
+            return say_between(request, stream, speaker.new_id(), speaker.by, speaker.waker)
+        case "relay" if request.text is None:
+            raise InvalidRequest("`audio` cannot be said in this call: its mode is relay, in which Twilio speaks. Give `text`.")
+        case _:
+            return _send_all(request, stream, texts, speaker)
+
+
+def _send_all(request: Say, stream: Stream, texts: Sequence[str], speaker: Speaker) -> Said:
+    """Send it over the socket; answers when Twilio has it all."""
+    if request.interrupt and stream.mode == "stream":  # from a relay session nothing can be taken back
         interrupt(stream, "say", speaker.by)
     utterance_id = speaker.new_id()
     _wait_for_turn(stream, utterance_id, speaker)
     try:
-        finished = _speak(request, utterance_id, spoken, speaker)
+        finished = _speak(request, texts, utterance_id, speaker)
     except ConnectionGone as gone:
         raise NoMediaStream(f"The stream of {request.call_sid} was closed before all was said.") from gone
     finally:
@@ -99,10 +114,21 @@ def _hold(stream: Stream, utterance_id: str, speaker: Speaker) -> bool:
     return speaker.by.utterances.hold(stream, utterance_id, until=iso(now + speaker.hold), now=iso(now))
 
 
-def _speak(request: Say, utterance_id: str, spoken: Iterator[_Phrase], speaker: Speaker) -> bool:
-    """Whether it was sent to the end. Each phrase is on its way before the next one is made."""
+def _speak(request: Say, texts: Sequence[str], utterance_id: str, speaker: Speaker) -> bool:
+    """Whether it was sent to the end."""
+    stream = open_stream(request.call_sid, speaker.by)  # as it is now that it is our turn
+    match stream.mode:
+        case "relay":
+            voice = RelayVoice(speaker.by, speaker.sleep, lambda: _hold(stream, utterance_id, speaker))
+            return speak_relay(texts, stream, utterance_id, voice, allow_barge_in=request.allow_barge_in)
+        case _:
+            return _speak_sound(request, texts, stream, utterance_id, speaker)
+
+
+def _speak_sound(request: Say, texts: Sequence[str], stream: Stream, utterance_id: str, speaker: Speaker) -> bool:
+    """Each phrase is on its way before the next one is made."""
     by = speaker.by
-    stream = open_stream(request.call_sid, by)  # as it is now that it is our turn
+    spoken = _phrases(request, texts, speaker.synthesizer)
     first = next(spoken)
     utterance = Utterance(
         call_sid=stream.call_sid,
@@ -157,24 +183,25 @@ def _is_interrupted(stream: Stream, by: Interrupter) -> bool:
     return by.streams.read(stream).generation != stream.generation
 
 
-def _phrases(request: Say, synthesizer: Synthesizer) -> Iterator[_Phrase]:
-    """What is to be said, one phrase after the other, each made when it is asked for.
+def _phrases(request: Say, texts: Sequence[str], synthesizer: Synthesizer) -> Iterator[_Phrase]:
+    """What is to be said, one phrase after the other, each made when it is asked for."""
+    if request.audio is not None:
+        yield _Phrase(pieces("", _sound(request.audio)), is_last=True)
+    for number, text in enumerate(texts, 1):
+        yield _Phrase(pieces(text, synthesizer.synthesize(text.strip())), is_last=number == len(texts))
 
-    Raises:
-        InvalidRequest: now, and not when the first is asked for.
-    """
+
+def _texts(request: Say) -> list[str]:
+    """The phrases of its text; none where it is sound. Raises InvalidRequest where nothing is to be said."""
     if (request.text is None) == (request.audio is None):
         raise InvalidRequest("Give one of `text` and `audio`: it is what the person hears.")
     if request.audio is not None:
-        sound = _sound(request.audio)
-        return iter([_Phrase(pieces("", sound), is_last=True)])
+        _sound(request.audio)
+        return []
     texts = [text for text in phrases(request.text or "") if any(character.isalnum() for character in text)]
     if not texts:
         raise InvalidRequest("`text` holds nothing that can be spoken.")
-    return (
-        _Phrase(pieces(text, synthesizer.synthesize(text.strip())), is_last=number == len(texts))
-        for number, text in enumerate(texts, 1)
-    )
+    return texts
 
 
 def _sound(audio: str) -> bytes:

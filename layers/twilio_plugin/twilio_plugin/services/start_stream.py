@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
+from twilio_plugin.domain.call import VoiceMode
 from twilio_plugin.domain.events import VoiceStreamStarted, event_id
 from twilio_plugin.domain.media_stream import StreamStart
 from twilio_plugin.domain.stream import Stream, leg_of_token
@@ -74,34 +75,65 @@ def _opened(connection_id: str, start: StreamStart, by: StreamOpener) -> Stream:
     if (start.encoding, start.sample_rate) != _FORMAT:
         raise StreamRefused(f"The stream carries {start.encoding} at {start.sample_rate}; only {_FORMAT[0]} at 8000 is heard.")
     now = by.clock()
-    leg = _leg(start, by.auth_tokens, now)
-    call = by.calls.call(start.call_sid)
-    if call is None:
-        raise StreamRefused(f"The stream is of {start.call_sid}, which is no call of ours.")
-    stream = Stream(
+    leg = leg_shown(start.parameters, start.call_sid, by.auth_tokens, now)
+    stream = new_stream(
+        by.calls,
         call_sid=start.call_sid,
+        account_sid=start.account_sid,
         leg=leg,
         stream_sid=start.stream_sid,
         connection_id=connection_id,
-        account_sid=start.account_sid,
+        mode="stream",
+        now=now,
+    )
+    return stream if by.streams.open(stream, started(stream)) else by.streams.read(stream)
+
+
+def new_stream(
+    calls: CallReader,
+    *,
+    call_sid: str,
+    account_sid: str,
+    leg: int,
+    stream_sid: str,
+    connection_id: str,
+    mode: VoiceMode,
+    now: datetime,
+) -> Stream:
+    """A stream of a call of ours that begins. Raises StreamRefused where the call is none."""
+    call = calls.call(call_sid)
+    if call is None:
+        raise StreamRefused(f"The stream is of {call_sid}, which is no call of ours.")
+    return Stream(
+        call_sid=call_sid,
+        leg=leg,
+        stream_sid=stream_sid,
+        connection_id=connection_id,
+        account_sid=account_sid,
         conversation_id=call.conversation_id,
         direction=call.direction,
         from_=call.from_,
         to=call.to,
         started_at=iso(now),
+        mode=mode,
     )
-    event = VoiceStreamStarted(
+
+
+def started(stream: Stream) -> VoiceStreamStarted:
+    """The announcement of a new stream."""
+    return VoiceStreamStarted(
         event_id=event_id(VoiceStreamStarted, stream.stream_sid),
         occurred_at=stream.started_at,
-        leg=leg,
+        leg=stream.leg,
+        mode=stream.mode,
         **stream.envelope,
     )
-    return stream if by.streams.open(stream, event) else by.streams.read(stream)
 
 
-def _leg(start: StreamStart, auth_tokens: AuthTokens, now: datetime) -> int:
-    token = start.parameters.get("token", "")
+def leg_shown(parameters: Mapping[str, str], call_sid: str, auth_tokens: AuthTokens, now: datetime | None) -> int:
+    """The leg of the token that a stream shows. Raises StreamRefused as `leg_of_token`."""
+    token = parameters.get("token", "")
     try:
-        return leg_of_token(token, start.call_sid, auth_tokens(fresh=False), now)
+        return leg_of_token(token, call_sid, auth_tokens(fresh=False), now)
     except StreamRefused:
-        return leg_of_token(token, start.call_sid, auth_tokens(fresh=True), now)
+        return leg_of_token(token, call_sid, auth_tokens(fresh=True), now)

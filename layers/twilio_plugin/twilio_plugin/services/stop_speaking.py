@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from twilio_plugin.domain import media_stream
 from twilio_plugin.domain.conversation import Entry
 from twilio_plugin.domain.events import SpeechInterrupted, SpeechPlayed, event_id
-from twilio_plugin.domain.speech import InterruptionCause, Utterance
+from twilio_plugin.domain.speech import InterruptionCause, Utterance, heard_until
 from twilio_plugin.domain.stream import Stream
 from twilio_plugin.domain.timestamp import iso
 from twilio_plugin.services.ports import Clock, ConnectionGone, Connections, Streams, Utterances
@@ -43,7 +43,12 @@ def interrupt(stream: Stream, cause: InterruptionCause, by: Interrupter) -> bool
 
 
 def hush(stream: Stream, connections: Connections) -> None:
-    """Throw away what Twilio has not played yet. Where nobody is there any more, nothing plays."""
+    """Throw away what Twilio has not played yet. Where nobody is there any more, nothing plays.
+
+    A call without a socket goes on to its next document instead: whoever interrupts has it do so.
+    """
+    if not stream.connection_id:
+        return
     try:
         connections.send(stream.connection_id, media_stream.clear(stream.stream_sid))
     except ConnectionGone:
@@ -54,7 +59,16 @@ def end_utterances(stream: Stream, cause: InterruptionCause, utterances: Utteran
     """Close every open utterance of the stream with what was heard of it."""
     for utterance in utterances.open(stream.call_sid):
         if utterance.stream_sid == stream.stream_sid:
-            interrupted(utterance, stream, cause, utterances, clock)
+            close(utterance, stream, cause, utterances, clock)
+
+
+def close(utterance: Utterance, stream: Stream, cause: InterruptionCause, utterances: Utterances, clock: Clock) -> None:
+    """Close one utterance: as played, if by estimate all of it was heard."""
+    estimated = heard_until(utterance, clock())
+    if estimated.begins_at and estimated.is_heard:
+        played(estimated, stream, utterances, clock)
+    else:
+        interrupted(estimated, stream, cause, utterances, clock)
 
 
 def interrupted(utterance: Utterance, stream: Stream, cause: InterruptionCause, utterances: Utterances, clock: Clock) -> None:
@@ -78,6 +92,7 @@ def interrupted(utterance: Utterance, stream: Stream, cause: InterruptionCause, 
         if utterances.end(dataclasses.replace(current, state="interrupted"), event, entry):
             return
         current = utterances.find(stream.call_sid, utterance.utterance_id)
+        current = current and heard_until(current, clock())
 
 
 def played(utterance: Utterance, stream: Stream, utterances: Utterances, clock: Clock) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from twilio_plugin.runtime import config
@@ -10,6 +11,7 @@ from twilio_plugin.runtime.observability import logger
 from twilio_plugin.runtime.wiring import parts
 
 if TYPE_CHECKING:
+    from twilio_plugin.domain.call import VoiceMode
     from twilio_plugin.runtime.http import Form
     from twilio_plugin.services.control_call import Controller
     from twilio_plugin.services.make_call import Caller
@@ -24,26 +26,34 @@ def voice_webhook() -> Handler:
     from twilio_plugin.domain.call import call_update, other_fields
     from twilio_plugin.domain.stream import TOKEN_SECONDS, stream_token
     from twilio_plugin.domain.timestamp import epoch
+    from twilio_plugin.domain.webhook_retries import RETRY_CALLBACK
     from twilio_plugin.runtime.http import Response, twiml, webhook
     from twilio_plugin.services.answer_call import Answering, answer, apology
+    from twilio_plugin.services.gather_call import GatherOpener
+    from twilio_plugin.services.relay_line import RelayLine
 
     env = config.read(config.VoiceWebhook)
-    outbox = parts.outbox(env)
+    outbox, conversations = parts.tables(env)
+    streams = parts.streams(env, outbox)
     auth_tokens = parts.auth_tokens(env.twilio_secret)
     warmer = parts.warmer()
-    wanted_soon = [env.stream_authorizer_function, env.media_stream_function, env.call_session_function]
+    wanted_soon: dict[VoiceMode, list[str]] = {
+        "stream": [env.stream_authorizer_function, env.media_stream_function, env.call_session_function],
+        "relay": [env.stream_authorizer_function, env.conversation_relay_function],
+        "gather": [env.gather_webhook_function],
+    }
 
     def token(call_sid: str, leg: int) -> str:
         expires_at = epoch(parts.now()) + TOKEN_SECONDS
         return stream_token(auth_tokens(fresh=False)[0], call_sid, leg, expires_at=expires_at)
 
-    def warm() -> None:
-        if cold := warmer.warm(wanted_soon):
+    def warm(mode: VoiceMode) -> None:
+        if cold := warmer.warm(wanted_soon[mode]):
             logger.warning("not warmed", extra={"functions": cold})
 
     by = Answering(
         calls=parts.calls(env, outbox),
-        streams=parts.streams(env, outbox),
+        streams=streams,
         clock=parts.now,
         greeting=env.greeting,
         sorry=SORRY,
@@ -51,14 +61,55 @@ def voice_webhook() -> Handler:
         websocket_url=env.twilio_websocket_url,
         webhook_url=env.twilio_webhook_url,
         token=token,
+        gather=GatherOpener(streams, parts.now, parts.manner(env), parts.reply_timeout(env.reply_timeout)),
         warm=warm,
+        utterances=parts.utterances(env, outbox, conversations),
+        relay=RelayLine(
+            attributes=config.texts(env.relay_attributes, "RELAY_ATTRIBUTES"),
+            recording_url=f"{env.twilio_webhook_url}/status{RETRY_CALLBACK}",
+            stay_seconds=config.number(env.reply_timeout, "REPLY_TIMEOUT"),
+        ),
     )
 
     def use_case(form: Form, query: Mapping[str, str]) -> Response:
         call = call_update(form, query)
         logger.append_keys(call_sid=call.call_sid)
         document = answer(call, other_fields(form), query, by)
+        if code := form.get("ErrorCode"):
+            logger.warning("session failed", extra={"error_code": code})
         logger.info("call answered", extra={"conversation_id": call.conversation_id, "leg": query.get("leg", "0")})
+        return twiml(document)
+
+    is_signed = parts.is_signed(env.twilio_secret)
+    return webhook(use_case, is_signed, env.twilio_webhook_url, twiml(apology(SORRY)), whatever_happens=True)
+
+
+def gather_webhook() -> Handler:
+    from twilio_plugin.domain.call import call_update
+    from twilio_plugin.domain.gather import read_place
+    from twilio_plugin.runtime.http import Response, twiml, webhook
+    from twilio_plugin.services.answer_call import apology
+    from twilio_plugin.services.answer_gathered import answer_gathered
+    from twilio_plugin.services.gather_call import Gatherer
+
+    env = config.read(config.GatherWebhook)
+    outbox, conversations = parts.tables(env)
+    by = Gatherer(
+        streams=parts.streams(env, outbox),
+        utterances=parts.utterances(env, outbox, conversations),
+        gathering=parts.gathering(env, outbox, conversations),
+        outbox=outbox,
+        clock=parts.now,
+        manner=parts.manner(env),
+        reply_timeout=parts.reply_timeout(env.reply_timeout),
+        partials=env.partial_transcripts == "true",
+    )
+
+    def use_case(form: Form, query: Mapping[str, str]) -> Response:
+        call, place = call_update(form, query), read_place(query)
+        logger.append_keys(call_sid=call.call_sid)
+        outcome, document = answer_gathered(call.call_sid, place, form, SORRY, by)
+        logger.info("gathered", extra={"outcome": outcome, "step": place and place.step})
         return twiml(document)
 
     is_signed = parts.is_signed(env.twilio_secret)
@@ -112,9 +163,13 @@ def controller(env: config.ControlCall | config.Bridge) -> Controller:
     """What tells calls what to do."""
     from twilio_plugin.services.control_call import Controller
 
+    outbox, conversations = parts.tables(env)
     return Controller(
         calling=parts.calling(env),
-        streams=parts.streams_reader(env.calls_table),
+        streams=parts.streams(env, outbox),
+        utterances=parts.utterances(env, outbox, conversations),
+        connections=cache(lambda: parts.connections(env.websocket_management_url)),
+        clock=parts.now,
         phone_number=env.twilio_phone_number,
         default_region=env.phone_default_region,
         stay_seconds=config.number(env.reply_timeout, "REPLY_TIMEOUT"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from twilio_plugin.adapters.conversations import ConversationsTable
     from twilio_plugin.adapters.dynamodb import DynamoDB
     from twilio_plugin.adapters.event_bus import EventBridgeBus
+    from twilio_plugin.adapters.gathering import GatheringTable
     from twilio_plugin.adapters.media_frames import MediaFrames
     from twilio_plugin.adapters.outbox import OutboxTable
+    from twilio_plugin.adapters.relay_timers import SqsRelayTimers
     from twilio_plugin.adapters.secrets import SigningSecret
     from twilio_plugin.adapters.sessions import LambdaSessions, LambdaWarmer
     from twilio_plugin.adapters.streams import StreamsReader, StreamsTable
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from twilio_plugin.adapters.twilio_messages import TwilioMessages
     from twilio_plugin.adapters.twilio_rest import TwilioRest
     from twilio_plugin.adapters.utterances import UtterancesTable
+    from twilio_plugin.domain.gather import Manner
     from twilio_plugin.runtime.http import Form, IsSigned
     from twilio_plugin.services.start_stream import AuthTokens
 
@@ -54,6 +57,17 @@ class _WithCalls(Protocol):
     def calls_table(self) -> str: ...
     @property
     def retention_days(self) -> str: ...
+
+
+class _WithManner(Protocol):
+    @property
+    def endpointing_milliseconds(self) -> str: ...
+    @property
+    def language(self) -> str: ...
+    @property
+    def say_voice(self) -> str: ...
+    @property
+    def twilio_webhook_url(self) -> str: ...
 
 
 class _WithTwilio(Protocol):
@@ -125,6 +139,30 @@ def utterances(env: _WithCalls, events: OutboxTable, conversations: Conversation
     return UtterancesTable(dynamodb(), env.calls_table, events, conversations, retention_days=days)
 
 
+def gathering(env: _WithCalls, events: OutboxTable, conversations: ConversationsTable) -> GatheringTable:
+    """Calls that are held by documents."""
+    from twilio_plugin.adapters.gathering import GatheringTable
+
+    return GatheringTable(dynamodb(), env.calls_table, events, conversations)
+
+
+def manner(env: _WithManner) -> Manner:
+    """How Twilio speaks and listens in them."""
+    from twilio_plugin.domain.gather import Manner
+
+    return Manner(
+        webhook_url=env.twilio_webhook_url,
+        voice=env.say_voice,
+        language=env.language,
+        endpoint=timedelta(milliseconds=config.number(env.endpointing_milliseconds, "ENDPOINTING_MILLISECONDS")),
+    )
+
+
+def reply_timeout(written: str) -> timedelta:
+    """How long a person waits for a word of the agent."""
+    return timedelta(seconds=config.number(written, "REPLY_TIMEOUT"))
+
+
 def frames(table: str) -> MediaFrames:
     """Audio on its way."""
     from twilio_plugin.adapters.media_frames import MediaFrames
@@ -138,6 +176,13 @@ def connections(management_url: str) -> ApiGatewayConnections:
 
     client = boto3.client("apigatewaymanagementapi", endpoint_url=management_url, config=CONFIG)
     return ApiGatewayConnections(client)
+
+
+def relay_timers(url: str) -> SqsRelayTimers:
+    """What is looked at later."""
+    from twilio_plugin.adapters.relay_timers import SqsRelayTimers
+
+    return SqsRelayTimers(boto3.client("sqs", config=AWS), url)
 
 
 def sessions(function_name: str) -> LambdaSessions:

@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from twilio_plugin.runtime import config
@@ -38,6 +39,7 @@ def media_stream() -> Handler:
     from twilio_plugin.runtime.websocket import messages
     from twilio_plugin.services.end_stream import StreamEnder, announce_end
     from twilio_plugin.services.follow_playback import follow_mark, press_key
+    from twilio_plugin.services.relay_timer import lose_connection
     from twilio_plugin.services.restart_session import Restarter, restart_session
     from twilio_plugin.services.start_stream import StreamOpener, start_stream
     from twilio_plugin.services.stop_speaking import Interrupter
@@ -57,6 +59,7 @@ def media_stream() -> Handler:
         auth_tokens=parts.auth_tokens(env.twilio_secret),
     )
     ender = StreamEnder(streams, utterances, parts.frames(env.media_frames_table), parts.now)
+    timers = parts.relay_timers(env.relay_timers_url)
     interrupter = Interrupter(streams, utterances, connections, parts.now)
     restarter = Restarter(streams, sessions, connections, ender, new_id)
 
@@ -67,10 +70,9 @@ def media_stream() -> Handler:
             logger.append_keys(call_sid=stream.call_sid, stream_sid=stream.stream_sid)
         return stream
 
-    def over(connection_id: str, end: StreamEnd, last: int | None = None) -> None:
-        if stream := known(connection_id):
-            announce_end(stream, end, ender, last=last)
-            logger.info("stream over", extra={"end": end})
+    def over(stream: Stream, end: StreamEnd, last: int | None = None) -> None:
+        announce_end(stream, end, ender, last=last)
+        logger.info("stream over", extra={"end": end})
 
     class Cases:
         def start(self, connection_id: str, start: StreamStart, _expires_at: int) -> None:
@@ -78,10 +80,15 @@ def media_stream() -> Handler:
             logger.info("stream started", extra={"stream_sid": stream.stream_sid, "leg": stream.leg})
 
         def stop(self, connection_id: str, stop: StreamStop) -> None:
-            over(connection_id, "stopped", stop.sequence_number)
+            if stream := known(connection_id):
+                over(stream, "stopped", stop.sequence_number)
 
         def closed(self, connection_id: str) -> None:
-            over(connection_id, "closed")
+            stream = known(connection_id)
+            if stream and stream.mode == "relay":
+                lose_connection(stream, connection_id, timers)
+            elif stream:
+                over(stream, "closed")
 
         def mark(self, connection_id: str, mark: Mark) -> None:
             if stream := known(connection_id):
@@ -133,7 +140,7 @@ def call_session() -> Handler:
         sleep=time.sleep,
         new_id=new_id,
         not_understood=lambda why: logger.error("a turn was not understood", extra={"reason": why}),
-        reply_timeout=timedelta(seconds=config.number(env.reply_timeout, "REPLY_TIMEOUT")),
+        reply_timeout=parts.reply_timeout(env.reply_timeout),
         partials=env.partial_transcripts == "true",
     )
 
@@ -159,19 +166,24 @@ def say() -> Handler:
 
 def speaker(env: config.Say | config.Bridge) -> Speaker:
     """What speaks in calls."""
-    from twilio_plugin.adapters.engines import load
-    from twilio_plugin.services.ports import Synthesizer
+    from twilio_plugin.adapters.engines import LateSynthesizer
+    from twilio_plugin.services.say_between import Waker
     from twilio_plugin.services.speak import Speaker
     from twilio_plugin.services.stop_speaking import Interrupter
 
     outbox, conversations = parts.tables(env)
     streams = parts.streams(env, outbox)
-    synthesizer = cast(Synthesizer, load(env.synthesizer, language=env.language, voice=env.voice))
     return Speaker(
         by=Interrupter(
             streams, parts.utterances(env, outbox, conversations), parts.connections(env.websocket_management_url), parts.now
         ),
-        synthesizer=synthesizer,
+        synthesizer=LateSynthesizer(env.synthesizer, language=env.language, voice=env.voice),
+        waker=Waker(
+            gathering=parts.gathering(env, outbox, conversations),
+            calling=cache(lambda: parts.calling(env)),
+            webhook_url=env.twilio_webhook_url,
+            not_woken=lambda call_sid, why: logger.error("not said at once", extra={"call_sid": call_sid, "reason": why}),
+        ),
         clock=parts.now,
         sleep=time.sleep,
         new_id=new_id,
