@@ -140,7 +140,10 @@ def test_a_sample_webhook_is_answered_as_twilio_wants(run: Run, phone: Phone, ca
     assert answer["statusCode"] == (204 if case.parts[0] == "status_webhook" else 200)
 
 
-@pytest.mark.parametrize("function", ["conversation_history", "event_relay", "reconcile", "call_state", "voice_fallback"])
+@pytest.mark.parametrize(
+    "function",
+    ["conversation_history", "conversation_relay", "event_relay", "reconcile", "relay_timer", "call_state", "voice_fallback"],
+)
 def test_the_other_samples_run(run: Run, function: str) -> None:
     for case in CASES:
         if case.parts[0] == function:

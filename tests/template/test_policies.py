@@ -352,7 +352,7 @@ def test_nobody_reads_both_secrets_and_who_answers_webhooks_cannot_call_twilio(s
     assert readers.keys() == {"signing secret", "REST secret"}
     signing, rest = readers["signing secret"], readers["REST secret"]
     assert not signing & rest
-    assert {name for name in functions(source) if name.endswith("webhook")} | {"media-stream", "stream-authorizer"} == signing
+    assert {name for name in functions(source) if name.endswith("webhook")} | {"conversation-relay", "media-stream", "stream-authorizer"} == signing
     assert rest == {
         "bridge",
         "configure-number",

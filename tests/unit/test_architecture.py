@@ -225,6 +225,7 @@ def imported_at_cold_start(*functions: str) -> set[str]:
         "TWILIO_ACCOUNT_SID",
         "TWILIO_API_BASE_URL",
         "TWILIO_PHONE_NUMBER",
+        "TWILIO_REST_SECRET",
         "TWILIO_SECRET",
         "VOICE",
     )

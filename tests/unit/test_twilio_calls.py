@@ -184,8 +184,16 @@ def test_a_recording_is_asked_for_with_word_of_its_end(twilio: Server, calls: Ca
         "RecordingStatusCallback": [f"{WEBHOOK_URL}/status#rc=3&rp=5xx,ct,rt"],
         "RecordingStatusCallbackEvent": ["completed", "absent"],
     }
-    # A relayed call is not recorded so, and its document has to know.
-    assert dict(parse_qsl(urlsplit(form["Url"][0]).query))["record"] == "true"
+
+
+def test_a_recorded_call_to_the_agent_tells_our_webhook_because_a_relayed_one_is_recorded_by_its_document(
+    twilio: Server, calls: Calls
+) -> None:
+    twilio.script = [answer()]
+
+    calls().calling.make(dataclasses.replace(REQUEST, twiml=None, record=True))
+
+    assert dict(parse_qsl(urlsplit(twilio.asked[0].form["Url"][0]).query))["record"] == "true"
 
 
 @pytest.mark.parametrize(
