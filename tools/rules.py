@@ -16,6 +16,7 @@ from twilio_plugin.domain.events import (
     CallStatusChanged,
     DtmfReceived,
     Event,
+    GuardRefused,
     OptOutChanged,
     SmsFailed,
     SmsReceived,
@@ -73,4 +74,5 @@ RULES = (
     Rule(SpeechInterrupted, "Know what the person has not heard because they spoke", {"cause": ["speech"]}),
     Rule(DtmfReceived, "A menu for one key", {"digit": ["1"]}),
     Rule(AgentFailed, "Tell a person that the agent does not answer"),
+    Rule(GuardRefused, "Tell an operator that a ceiling is reached", {"opens_at": [{"exists": True}]}),
 )

@@ -24,6 +24,7 @@ from twilio_plugin.domain.events import (
     CallStatusChanged,
     DtmfReceived,
     Event,
+    GuardRefused,
     OptOutChanged,
     SmsFailed,
     SmsReceived,
@@ -210,6 +211,18 @@ EVENTS: tuple[Event, ...] = (
         error_type="ValueError",
         attempts=4,
     ),
+    GuardRefused(
+        **_ENVELOPE,
+        event_id=event_id(GuardRefused, "texts_per_recipient_per_day", f"phone|{OURS}|{THEIRS}", "2026-11-22"),
+        guard="texts_per_recipient_per_day",
+        direction="outbound",
+        kind="text",
+        from_=OURS,
+        to=THEIRS,
+        parameter="TextsPerRecipientPerDay",
+        limit="200",
+        opens_at="2026-11-23T00:00:00.000Z",
+    ),
 )
 
 
@@ -337,6 +350,7 @@ def invocations() -> dict[str, dict[str, Any]]:
         "control_call/keys": {"call_sid": CALL, "action": "send_digits", "digits": "ww2w#"},
         "control_call/transfer": {"call_sid": CALL, "action": "transfer", "to": "(555) 555-0199"},
         "control_call/hand_off": {"call_sid": CALL, "action": "hand_off", "handoff_data": {"reason": "billing"}},
+        "control_call/limit": {"call_sid": CALL, "action": "limit", "time_limit": 600},
         "control_call/words": {"call_sid": CALL, "action": "update", "say": "Hello Ada, how can I help?"},
         "call_state/active": {},
         "call_state/one": {"call_sid": CALL},

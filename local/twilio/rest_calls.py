@@ -52,11 +52,13 @@ class CallRoutes:
         return answer_json(self._line(request).call.resource())
 
     async def update(self, request: web.Request) -> web.StreamResponse:
-        """End a call, or have it go on with other TwiML at once."""
+        """End a call, have it go on with other TwiML at once, or say how old it may become."""
         line, form = self._line(request), await form_of(request)
+        if form.get("TimeLimit"):
+            self._limit(line, form["TimeLimit"])
         if form.get("Status"):
             await self._end(line, form["Status"])
-        else:
+        elif form.get("Url") or form.get("Twiml") or not form.get("TimeLimit"):
             self._redirect(line, form)
         return answer_json(line.call.resource())
 
@@ -77,6 +79,13 @@ class CallRoutes:
             return
         line.orders.put_nowait(HangUp(by="api"))
         await line.changes.wait_until(lambda: line.call.ended, ENDING_SECONDS)
+
+    def _limit(self, line: Line, seconds: str) -> None:
+        if not seconds.isdecimal():
+            raise call_refusal(20001, "Invalid TimeLimit")
+        if line.call.status != "in-progress":
+            raise call_refusal(21220)
+        line.limit(float(seconds))
 
     def _redirect(self, line: Line, form: Mapping[str, str]) -> None:
         url, twiml, method = form.get("Url") or None, form.get("Twiml") or None, form.get("Method", "POST").upper()

@@ -9,6 +9,7 @@ from local.engine import CREDENTIALS
 from tests.bench.layout import FUNCTIONS, STREAMS, WEBHOOKS, Layout
 from tests.bench.report import Row, Table, Target
 from tests.bench.workbench import Workbench
+from tests.unit.deployed import guards
 
 ROUNDS = 12
 TARGET_RATIO = 1.6  # of a webhook, against boto3 and one client
@@ -23,6 +24,7 @@ ENVIRONMENT = {
     "ENDPOINTING_MILLISECONDS": "700",
     "EVENT_BUS_NAME": "bus",
     "GREETING": "Hello.",
+    "GUARDS": guards(),
     "LANGUAGE": "en-US",
     "MEDIA_FRAMES_TABLE": "frames",
     "MEDIA_STREAM_FUNCTION": "media-stream",

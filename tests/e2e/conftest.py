@@ -20,6 +20,8 @@ from local.bus import BusListener
 from local.stack import LocalStack
 from local.twilio.standin import TwilioStandIn
 
+TEXTS_PER_RECIPIENT = 10  # in a day: more than any other test sends to one person
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -154,7 +156,7 @@ class Phone:
 def phone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phone]:
     folder: Path = tmp_path_factory.mktemp("stack")
     with LocalStack(folder=folder, time_scale=0.3) as stack:
-        stack.deploy(ReplyTimeout="20")
+        stack.deploy(ReplyTimeout="20", TextsPerRecipientPerDay=str(TEXTS_PER_RECIPIENT))
         assert stack.twilio
         yield Phone(stack, stack.twilio)
 

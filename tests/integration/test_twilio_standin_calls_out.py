@@ -281,6 +281,21 @@ def test_a_call_that_lasts_too_long_is_ended(twilio: TwilioStandIn, client: Clie
     assert time.monotonic() - started < 0.4
 
 
+def test_a_call_that_goes_on_can_be_given_another_time_limit(twilio: TwilioStandIn, client: Client) -> None:
+    call = place(client, twiml='<Response><Say>Hello</Say><Pause length="100"/></Response>')
+    person = twilio.wait_for_call(PERSON)
+    person.hears()
+    started = time.monotonic()
+
+    assert client.calls(call.sid).update(time_limit=10).status == "in-progress"
+
+    assert person.wait_until_ended() == "completed"
+    assert time.monotonic() - started < 0.5
+    with pytest.raises(TwilioRestException) as refused:
+        client.calls(call.sid).update(time_limit=10)
+    assert refused.value.code == 21220
+
+
 def test_a_get_has_its_fields_in_the_query_and_is_signed_over_it(
     twilio: TwilioStandIn, webhook: Receiver, client: Client, status: str
 ) -> None:

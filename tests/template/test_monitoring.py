@@ -176,10 +176,15 @@ def blocked(code: int, times: int, sent: int) -> None:
 
 
 def forged(times: int) -> None:
-    handler = webhook(lambda _form, _query: None, lambda *_: False, samples.WEBHOOK_URL, twiml())
+    handler = webhook(lambda _form, _query: None, lambda *_: False, samples.WEBHOOK_URL, twiml(), admits_source=lambda _: True)
     headers = {"content-type": "application/x-www-form-urlencoded", "x-twilio-signature": "forged"}
     for _ in range(times):
         handler({"headers": headers, "body": "Body=x", "requestContext": {}}, LambdaContext())
+
+
+def guarded(times: int) -> None:
+    for _ in range(times):
+        emit(of_event("GUARD_REFUSED", {"guard": "countries"}))
 
 
 def in_trouble(error: type[errors.PluginError], times: int) -> None:
@@ -196,6 +201,7 @@ TROUBLE: dict[str, Any] = {
         (lambda: blocked(30003, 50, 100), False),
     ],
     "RefusedWebhooksAlarm": [(lambda: forged(21), True), (lambda: forged(20), False)],
+    "GuardRefusalsAlarm": [(lambda: guarded(21), True), (lambda: guarded(20), False)],
     "TwilioTroubleAlarm": [
         (lambda: in_trouble(errors.TwilioUnavailable, 6), True),
         (lambda: in_trouble(errors.SendOutcomeUnknown, 6), True),

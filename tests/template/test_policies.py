@@ -30,7 +30,10 @@ INTERRUPT = {
     "UtterancesTable.find",
     "UtterancesTable.open",
 }
+GUARD = {"CountersTable.give_back", "CountersTable.refuse", "CountersTable.take"}
+HOLD = {"CountersTable.hold", "CountersTable.release"}
 SEND = {
+    *GUARD,
     "ConversationsTable.change_ledger",
     "ConversationsTable.contact_state",
     "SendsTable.claim",
@@ -51,6 +54,8 @@ SAY = {
     "UtterancesTable.let_go",
 }
 MAKE = {
+    *GUARD,
+    *HOLD,
     "CallRequestsTable.claim",
     "CallRequestsTable.mark_unknown",
     "CallRequestsTable.record_made",
@@ -92,7 +97,7 @@ USES: dict[str, set[str]] = {
         "NumberSettingsTable.forget",
         "NumberSettingsTable.keep",
     },
-    "control-call": {*END, "ApiGatewayConnections.send", "StreamsReader.of_call", *ASK_TWILIO},
+    "control-call": {*END, "CountersTable.refuse", "ApiGatewayConnections.send", "StreamsReader.of_call", *ASK_TWILIO},
     "conversation-relay": {
         *END,
         "ApiGatewayConnections.close",
@@ -147,6 +152,7 @@ USES: dict[str, set[str]] = {
         "CallsTable.apply_status",
         "CallsTable.no_longer_active",
         "CallsTable.unended",
+        "CountersTable.release",
         "EventBridgeBus.publish",
         "OutboxTable.delete",
         "OutboxTable.leftovers",
@@ -161,7 +167,12 @@ USES: dict[str, set[str]] = {
     "say": SAY,
     "send-mms": SEND,
     "send-sms": SEND,
-    "sms-webhook": {*CHECK_SIGNATURES, "ConversationsTable.add_received", "ConversationsTable.contact_state"},
+    "sms-webhook": {
+        *CHECK_SIGNATURES,
+        *GUARD,
+        "ConversationsTable.add_received",
+        "ConversationsTable.contact_state",
+    },
     "status-webhook": {
         *CHECK_SIGNATURES,
         *ANNOUNCE_END,
@@ -172,6 +183,7 @@ USES: dict[str, set[str]] = {
         "ConversationsTable.apply_status",
         "ConversationsTable.change_ledger",
         "ConversationsTable.contact_state",
+        "CountersTable.release",
     },
     "stream-authorizer": CHECK_SIGNATURES,
     "voice-fallback": set(),
@@ -181,6 +193,8 @@ USES: dict[str, set[str]] = {
         "CallsReader.call",
         "CallsTable.add_received",
         "CallsTable.apply_status",
+        "CountersTable.hold",
+        "CountersTable.refuse",
         "StreamsReader.of_call",
         "StreamsReader.read",
         "StreamsTable.open",
@@ -190,6 +204,8 @@ USES: dict[str, set[str]] = {
 # What a method does after its first request; only that is watched.
 AFTERWARDS: dict[str, set[Grant]] = {
     "HistoryTable.page": {("dynamodb:BatchGetItem", "conversations")},
+    "CountersTable.refuse": {("dynamodb:PutItem", "outbox"), ("dynamodb:UpdateItem", "conversations")},
+    "CountersTable.release": {("dynamodb:UpdateItem", "conversations")},
     "StreamsTable.open": {("dynamodb:GetItem", "calls")},
     "StreamsTable.take": {("dynamodb:GetItem", "calls")},
 }
@@ -352,7 +368,11 @@ def test_nobody_reads_both_secrets_and_who_answers_webhooks_cannot_call_twilio(s
     assert readers.keys() == {"signing secret", "REST secret"}
     signing, rest = readers["signing secret"], readers["REST secret"]
     assert not signing & rest
-    assert {name for name in functions(source) if name.endswith("webhook")} | {"conversation-relay", "media-stream", "stream-authorizer"} == signing
+    assert {name for name in functions(source) if name.endswith("webhook")} | {
+        "conversation-relay",
+        "media-stream",
+        "stream-authorizer",
+    } == signing
     assert rest == {
         "bridge",
         "configure-number",

@@ -74,6 +74,7 @@ def test_what_narrows_a_rule_names_fields_of_the_event(rule: Any) -> None:
         ("VOICE_STREAM_STARTED", {"direction": "outbound"}),
         ("SPEECH_INTERRUPTED", {"cause": "say"}),
         ("DTMF_RECEIVED", {"digit": "2"}),
+        ("GUARD_REFUSED", {"opens_at": None}),
     ],
 )
 def test_a_narrowed_rule_leaves_out_what_it_says(detail_type: str, change: dict[str, Any]) -> None:

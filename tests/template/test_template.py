@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,8 +12,10 @@ import pytest
 
 from tests.template.conftest import ROOT
 from twilio_plugin.adapters import agent_lambda
+from twilio_plugin.domain.actions import ControlCall
 from twilio_plugin.domain.catalogue import ACTIONS, PROVIDERS, TOOLS
-from twilio_plugin.domain.events import CallAnsweredBy, SmsReceived, SpeechReceived
+from twilio_plugin.domain.events import CallAnsweredBy, CallReceived, SmsReceived, SpeechReceived
+from twilio_plugin.domain.guards import Limits
 from twilio_plugin.runtime import config
 
 CONFIGS: dict[str, Any] = {
@@ -218,11 +221,42 @@ def test_only_what_hears_and_speaks_takes_a_layer_of_the_users(functions: dict[s
 
 
 def test_an_answered_call_is_told_what_its_event_says(deployed: dict[str, Any]) -> None:
-    rule = _rule_of(deployed, "ControlCallFunction")["Properties"]
+    rule = _rule_of(deployed, "ControlCallFunction", CallAnsweredBy.detail_type)["Properties"]
 
     assert rule["EventBusName"] == {"Ref": "EventBus"}
-    assert rule["EventPattern"]["detail-type"] == [CallAnsweredBy.detail_type]
     assert rule["Targets"][0]["InputPath"] == "$.detail.control"
+
+
+def test_a_persons_call_is_given_its_time_limit_once_it_goes_on(deployed: dict[str, Any]) -> None:
+    rule = _rule_of(deployed, "ControlCallFunction", CallReceived.detail_type)["Properties"]
+    transformer = rule["Targets"][0]["InputTransformer"]
+    event = json.loads((ROOT / "events/bus/CALL_RECEIVED.json").read_text())
+
+    assert rule["EventBusName"] == {"Ref": "EventBus"}
+    assert transformer["InputPathsMap"] == {"call_sid": "$.detail.call_sid"}
+    payload = transformer["InputTemplate"]["Fn::Sub"].replace("<call_sid>", event["detail"]["call_sid"])
+    asked = ControlCall.model_validate_json(payload.replace("${MaxCallSeconds}", "3600"))
+    assert (asked.call_sid, asked.action, asked.time_limit) == (event["detail"]["call_sid"], "limit", 3600)
+
+
+def test_the_guards_are_the_parameters_of_their_names(source: dict[str, Any], functions: dict[str, dict[str, Any]]) -> None:
+    guarded = {name: one["Environment"]["Variables"]["GUARDS"] for name, one in functions.items() if "GUARDS" in str(one)}
+    written: str = guarded["send-sms"]["Fn::Sub"]
+
+    assert all(one == guarded["send-sms"] for one in guarded.values())
+    named = dict(re.findall(r'"(\w+)": "?\$\{(\w+)\}"?', written))
+    assert named == {field.name: "".join(map(str.capitalize, field.name.split("_"))) for field in dataclasses.fields(Limits)}
+    defaults = {name: str(one.get("Default")) for name, one in source["Parameters"].items()}
+    limits = config.limits(re.sub(r"\$\{(\w+)\}", lambda found: defaults[found[1]], written))
+    assert (limits.segments_per_day, limits.max_call_seconds, limits.source_cidrs) == (5000, 3600, ())
+
+
+def test_what_the_guards_are_told_fits_into_an_environment(source: dict[str, Any]) -> None:
+    """Lambda takes 4 KB in all."""
+    lists = [source["Parameters"][name] for name in ("InboundAllowList", "SourceCidrs")]
+
+    assert sum(one["MaxLength"] for one in lists) <= 1600
+    assert "{0,99}" in source["Parameters"]["AllowedCountries"]["AllowedPattern"]
 
 
 def test_without_an_agent_there_is_no_bridge(source: dict[str, Any], deployed: dict[str, Any]) -> None:
@@ -359,13 +393,14 @@ def _is_role(resource: dict[str, Any]) -> bool:
     return bool(resource["Type"] == "AWS::IAM::Role")
 
 
-def _rule_of(template: dict[str, Any], function: str) -> dict[str, Any]:
-    """The rule that wakes a function."""
+def _rule_of(template: dict[str, Any], function: str, detail_type: str = "") -> dict[str, Any]:
+    """The rule that wakes a function; the one for an event where there are several."""
     (rule,) = [
         one
         for one in template["Resources"].values()
         if one["Type"] == "AWS::Events::Rule"
         and [target["Arn"] for target in one["Properties"]["Targets"]] == [{"Fn::GetAtt": [function, "Arn"]}]
+        and (not detail_type or one["Properties"]["EventPattern"]["detail-type"] == [detail_type])
     ]
     found: dict[str, Any] = rule
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ import boto3
 from tests.unit.http_server import Answer, Server
 from tests.unit.test_http import request
 from tests.unit.test_twilio_signature import Fields, sign
+from twilio_plugin.domain.guards import Limits
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -70,6 +72,7 @@ class Stack:
             "EVENT_BUS_NAME": self.bus,
             "GATHER_WEBHOOK_FUNCTION": "phone-gather-webhook",
             "GREETING": "Hello.",
+            "GUARDS": guards(),
             "LANGUAGE": "en-GB",
             "MEDIA_FRAMES_TABLE": self.frames,
             "MEDIA_STREAM_FUNCTION": "phone-media-stream",
@@ -134,6 +137,13 @@ class Stack:
         found = [one for one in self.aws.asked if part in unquote(one.path)]
         self.aws.asked = [one for one in self.aws.asked if one not in found]
         return [(one.method, unquote(one.path), one.body) for one in found]
+
+
+def guards(**limits: Any) -> str:
+    """The variable GUARDS: these limits, and no others."""
+    off = {field.name: 0 for field in dataclasses.fields(Limits)}
+    lists = {"allowed_countries": "", "inbound_allow_list": "", "source_cidrs": ""}
+    return json.dumps(off | lists | {"max_call_seconds": 14_400} | limits)
 
 
 def webhook(fields: dict[str, str], *, path: str = "/sms", query: str = "", token: str = "first") -> dict[str, Any]:

@@ -131,6 +131,8 @@ class FakeCalls:
     def _remember_request(self, update: CallUpdate) -> None:
         if update.request_id:
             self.requests.setdefault(update.call_sid, update.request_id)
+            request_id = self.requests[update.call_sid]
+            self._calls[update.call_sid] = dataclasses.replace(self._calls[update.call_sid], request_id=request_id)
 
     def _reach(self, method: str) -> None:
         if method in self.unavailable:
@@ -238,6 +240,7 @@ class FakeCalling:
     def __init__(self) -> None:
         self.asked: list[CallRequest] = []
         self.told: list[tuple[str, str | None, str | None]] = []
+        self.limited: list[tuple[str, int]] = []
         self.answers: list[CallUpdate | PluginError] = []
         self.listed: list[CallUpdate] = []
         self.known: dict[str, CallUpdate] = {}
@@ -255,6 +258,10 @@ class FakeCalling:
     def end(self, call_sid: str) -> str:
         self.told.append((call_sid, None, None))
         return self._answer(outbound(0, "completed")).status
+
+    def limit(self, call_sid: str, seconds: int) -> str:
+        self.limited.append((call_sid, seconds))
+        return self._answer(inbound(0, "in-progress")).status
 
     def fetch(self, call_sid: str) -> CallUpdate | None:
         if call_sid in self.down:

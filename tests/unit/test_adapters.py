@@ -27,6 +27,7 @@ from twilio_plugin.adapters.calls import CallsTable
 from twilio_plugin.adapters.claims import Claims
 from twilio_plugin.adapters.connections import ApiGatewayConnections
 from twilio_plugin.adapters.conversations import ConversationsTable
+from twilio_plugin.adapters.counters import CountersTable
 from twilio_plugin.adapters.dynamodb import DynamoDB
 from twilio_plugin.adapters.event_bus import EventBridgeBus
 from twilio_plugin.adapters.gathering import GatheringTable
@@ -49,7 +50,8 @@ from twilio_plugin.adapters.utterances import UtterancesTable
 from twilio_plugin.domain.address import Address
 from twilio_plugin.domain.call import CallRequest, CallUpdate
 from twilio_plugin.domain.conversation import Entry
-from twilio_plugin.domain.events import SmsStatusChanged
+from twilio_plugin.domain.events import GuardRefused, SmsStatusChanged
+from twilio_plugin.domain.guards import Draw
 from twilio_plugin.domain.inbound_turn import SettledTurn, TextTurn
 from twilio_plugin.domain.media_stream import Frame
 from twilio_plugin.domain.message_status import StatusUpdate
@@ -92,6 +94,19 @@ STREAM = stream()
 UTTERANCE = utterance(STREAM)
 FRAME = Frame(2, 1, 20, "inbound", b"")
 SETTLED = SettledTurn(event_id="event", texts=("SM1",), up_to=f"{EVENT.occurred_at}#SM1")
+DRAW = Draw(ceiling="texts_per_day", whose="", period="2026-11-22", units=1, limit=1)
+REFUSED = GuardRefused(
+    event_id="GUARD_REFUSED#1",
+    occurred_at=EVENT.occurred_at,
+    account_sid="AC1",
+    conversation_id="phone|+1|+2",
+    guard="texts_per_day",
+    direction="outbound",
+    kind="text",
+    channel="phone",
+    from_="+1",
+    to="+2",
+)
 TEXT_TURN = TextTurn(
     event_id="event",
     account_sid=ACCOUNT,
@@ -137,6 +152,7 @@ def on_aws(client: Any) -> dict[str, Callable[[], Any]]:
     gathering = GatheringTable(database, "calls", outbox, conversations)
     frames = MediaFrames(database, "frames")
     connections = ApiGatewayConnections(client)
+    counters = CountersTable(database, "conversations", outbox)
     requests_ = CallRequestsTable(database, claims, "calls", calls, outbox)
     turns = AgentTurnsTable(database, "conversations", outbox, conversations)
     queue = SqsTextQueue(client, "queue")
@@ -158,6 +174,11 @@ def on_aws(client: Any) -> dict[str, Callable[[], Any]]:
         "Claims.release": lambda: claims.release({"conversation_id": "send|a", "sk": "CALL"}),
         "Claims.mark_unknown": lambda: claims.mark_unknown({"conversation_id": "send|a", "sk": "CALL"}),
         "Claims.unsettled": lambda: list(claims.unsettled(before=NOW)),
+        "CountersTable.take": lambda: counters.take([DRAW]),
+        "CountersTable.give_back": lambda: counters.give_back([DRAW]),
+        "CountersTable.hold": lambda: counters.hold("a", DRAW),
+        "CountersTable.release": lambda: counters.release("a", used=0),
+        "CountersTable.refuse": lambda: counters.refuse(REFUSED, "2026-11-22"),
         "CallsReader.call": lambda: calls.call("CA1"),
         "CallsReader.active": calls.active,
         "CallsTable.add_received": lambda: calls.add_received(CALL, EVENT),
@@ -245,6 +266,7 @@ ON_TWILIO: dict[str, Callable[[TwilioRest], Any]] = {
     "TwilioCalls.make": lambda rest: TwilioCalls(rest, webhook_url="https://x").make(REQUEST),
     "TwilioCalls.redirect": lambda rest: TwilioCalls(rest, webhook_url="https://x").redirect("CA1", twiml="<R/>"),
     "TwilioCalls.end": lambda rest: TwilioCalls(rest, webhook_url="https://x").end("CA1"),
+    "TwilioCalls.limit": lambda rest: TwilioCalls(rest, webhook_url="https://x").limit("CA1", 60),
     "TwilioCalls.fetch": lambda rest: TwilioCalls(rest, webhook_url="https://x").fetch("CA1"),
     "TwilioCalls.made": lambda rest: TwilioCalls(rest, webhook_url="https://x").made(REQUEST, since=NOW),
     "TwilioRest.change": lambda rest: rest.change("it", lambda client: client.messages.create(to="x", from_="y", body="z")),

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.unit.fakes import ACCOUNT, FakeConversations, FakeOutbox, LambdaContext
 from tests.unit.fakes_calls import OURS, PAIR, THEIRS, FakeCallWorld, inbound, outbound, sid
+from tests.unit.fakes_guards import inbound_guard
 from tests.unit.fakes_streams import FakeStreams, FakeUtterances, stream
 from tests.unit.test_twiml import Verb, verbs
 from twilio_plugin.domain.call import CallUpdate, VoiceMode, call_update, other_fields
@@ -63,6 +64,7 @@ class Desk:
         return Answering(
             calls=self.world.calls,
             streams=self.streams,
+            guard=inbound_guard(self.world.clock),
             clock=self.world.clock,
             greeting=GREETING,
             sorry=SORRY,
@@ -327,7 +329,9 @@ def answered(
             raise trouble
         return twiml(document)
 
-    handler = webhook(use_case, lambda *_: signed, ROOT, twiml(apology(SORRY)), whatever_happens=True)
+    handler = webhook(
+        use_case, lambda *_: signed, ROOT, twiml(apology(SORRY)), admits_source=lambda _: True, whatever_happens=True
+    )
     headers = {"content-type": "application/x-www-form-urlencoded", "x-twilio-signature": "signed"}
     path = {"rawPath": "/webhooks/twilio/voice", "rawQueryString": query}
     event: dict[str, Any] = {"headers": headers, **path, "body": urlencode(form)}

@@ -12,6 +12,7 @@ import pytest
 from tests.unit.fakes import ACCOUNT
 from tests.unit.fakes_bridge import FakeAgent, FakeAgentTurns
 from tests.unit.fakes_calls import OURS, PAIR, THEIRS, FakeCalling
+from tests.unit.fakes_guards import outbound_guard
 from tests.unit.test_speaking import Phone
 from tests.unit.test_twiml import verbs
 from twilio_plugin.domain.agent import AgentAnswer
@@ -56,6 +57,7 @@ class Call:
                 utterances=self.world.utterances,
                 connections=lambda: self.world.connections,
                 clock=self.world.clock,
+                guard=outbound_guard(self.world.clock),
                 phone_number=OURS,
                 default_region="US",
                 stay_seconds=30,

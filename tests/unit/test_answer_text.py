@@ -11,6 +11,7 @@ import pytest
 
 from tests.unit.fakes import ACCOUNT, FakeWorld
 from tests.unit.fakes_bridge import FakeAgent, FakeAgentTurns
+from tests.unit.fakes_guards import outbound_guard
 from twilio_plugin.domain.actions import SendSms
 from twilio_plugin.domain.address import Address, conversation_id
 from twilio_plugin.domain.agent import AgentAnswer
@@ -47,6 +48,7 @@ class Line:
             conversations=world.conversations,
             sends=world.sends,
             texting=world.texting,
+            guard=outbound_guard(world.clock),
             clock=world.clock,
             phone_number=OURS,
             default_region="US",

@@ -6,6 +6,7 @@ import pytest
 
 from tests.unit.fakes import ACCOUNT
 from tests.unit.fakes_calls import OURS, PAIR, THEIRS, CallWorld, FakeCallWorld, inbound, outbound, real_call_world, sid
+from tests.unit.fakes_guards import outbound_guard
 from twilio_plugin.domain.actions import ControlCall, MakeCall
 from twilio_plugin.domain.machine_detection import AnsweredBy
 from twilio_plugin.errors import StorageUnavailable, UnknownCall
@@ -28,7 +29,9 @@ def world(request: pytest.FixtureRequest) -> CallWorld:
 
 def call(world: CallWorld, **wanted: Any) -> None:
     """Call 1 is made, and answered."""
-    by = Caller(world.requests, world.calling, world.clock, OURS, "US", not_recorded=lambda sid: None)
+    by = Caller(
+        world.requests, world.calling, outbound_guard(world.clock), world.clock, OURS, "US", not_recorded=lambda sid: None
+    )
     make_call(MakeCall.model_validate({"to": THEIRS, "idempotency_key": "key 1"} | wanted), "request 1", by)
     track_call(outbound(1, "in-progress", request_id="key 1"), world.calls, world.clock)
     world.announced()

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.deployed import guards
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "layers" / "twilio_plugin" / "twilio_plugin"
 HANDLERS = sorted((ROOT / "functions").glob("*/app.py"))
@@ -234,6 +236,7 @@ def imported_at_cold_start(*functions: str) -> set[str]:
         "PYTHONPATH": str(PACKAGE.parent),
         "AWS_DEFAULT_REGION": "eu-central-1",
         "ENDPOINTING_MILLISECONDS": "700",
+        "GUARDS": guards(),
         "LANGUAGE": "en-US",
         "PARTIAL_TRANSCRIPTS": "false",
         "RELAY_ATTRIBUTES": "{}",

@@ -455,6 +455,8 @@ def test_the_requests_of_calls_are_known_from_the_record_and_from_the_callback(w
     found = world.requests.requested_by([sid(number) for number in (1, 2, 3, 4)])
 
     assert found == {sid(1): "key 1", sid(2): "key 2", sid(3): None}
+    shown = [world.calls.call(sid(number)) for number in (1, 2, 3)]
+    assert [call and call.request_id for call in shown] == ["key 1", "key 2", None]
 
 
 def test_the_requests_of_more_calls_than_one_question_takes(world: CallWorld) -> None:

@@ -290,6 +290,14 @@ CONTROLS: list[Case] = [
         actions.ControlCall,
     ),
     (
+        "limit_call",
+        {"call_sid": CALL, "time_limit": 600},
+        "control-call",
+        {"call_sid": CALL, "action": "limit", "time_limit": 600},
+        CONTROLLED,
+        actions.ControlCall,
+    ),
+    (
         "update_call",
         {"call_sid": CALL, "say": "One moment."},
         "control-call",
@@ -340,7 +348,7 @@ def test_every_field_of_every_input_model_is_an_argument_of_a_method() -> None:
     assert arguments("conversation_history") == set(actions.ReadHistory.model_fields)
     assert arguments("call_state") == set(actions.ReadCalls.model_fields)
     assert arguments("run_action") == set(actions.RunAction.model_fields)
-    controls = arguments("end_call", "transfer_call", "send_digits", "update_call", "hand_off_call")
+    controls = arguments("end_call", "transfer_call", "send_digits", "update_call", "hand_off_call", "limit_call")
     assert controls == set(actions.ControlCall.model_fields) - {"action"}
 
 

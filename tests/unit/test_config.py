@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import dataclasses
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
 
+from tests.unit.deployed import guards
+from twilio_plugin.domain.guards import Limits
 from twilio_plugin.errors import Misconfigured
 from twilio_plugin.runtime import config
 
@@ -66,6 +69,41 @@ def test_what_is_no_number_is_reported_with_the_variables_name(written: str) -> 
 
 def test_a_number_is_read() -> None:
     assert config.number("365", "RETENTION_DAYS") == 365
+
+
+def test_the_limits_are_read_with_their_lists() -> None:
+    limits = config.limits(
+        guards(texts_per_day=3, inbound_allow_list="+14155550123, 72727", source_cidrs="203.0.113.0/24,2001:db8::/32")
+    )
+
+    assert limits == Limits(
+        texts_per_day=3,
+        inbound_allow_list=frozenset({"+14155550123", "72727"}),
+        source_cidrs=(ip_network("203.0.113.0/24"), ip_network("2001:db8::/32")),
+    )
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        guards(source_cidrs="203.0.113.0/99"),
+        guards(source_cidrs="203.0.113.7/24"),
+        guards(source_cidrs="everywhere"),
+        guards(source_cidrs=7),
+        guards(texts_per_day="many"),
+        guards(texts_per_day=-1),
+        guards(texts_per_day=None),
+        guards(another_limit=1),
+        guards().replace("texts_per_day", "texts_a_day"),
+    ],
+)
+def test_limits_that_cannot_be_read_are_never_taken_for_none(written: str) -> None:
+    with pytest.raises(Misconfigured, match="GUARDS"):
+        config.limits(written)
 
 
 def test_a_voice_mode_is_read_by_its_name() -> None:

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tests.unit.fakes_calls import OURS, FakeCalling, sid
+from tests.unit.fakes_calls import OURS, FakeCalling, inbound, sid
+from tests.unit.fakes_guards import outbound_guard
 from tests.unit.fakes_streams import FakeStreamWorld, stream
 from tests.unit.test_twiml import Verb, verbs
 from twilio_plugin.domain.actions import ControlCall, ControlledCall
@@ -15,12 +16,13 @@ from twilio_plugin.services.control_call import Controller, control_call
 
 OVER = TwilioRejected("Twilio refused the end of the call: 21220", twilio_code=21220, status=400)
 # What each action needs, and one value of every field.
-NEEDS: dict[str, dict[str, str]] = {
+NEEDS: dict[str, dict[str, Any]] = {
     "end": {},
     "transfer": {"to": "+14155550199"},
     "send_digits": {"digits": "1w#"},
     "update": {"say": "One moment"},
     "hand_off": {},
+    "limit": {"time_limit": 600},
 }
 FIELDS: dict[str, Any] = {
     "to": "+14155550199",
@@ -29,6 +31,7 @@ FIELDS: dict[str, Any] = {
     "twiml": "<Response/>",
     "url": "https://example.com/twiml",
     "handoff_data": {"reason": "a person is wanted"},
+    "time_limit": 600,
 }
 BELONGS_TO = {
     "to": ("transfer", "hand_off"),
@@ -37,6 +40,7 @@ BELONGS_TO = {
     "twiml": ("update",),
     "url": ("update",),
     "handoff_data": ("hand_off",),
+    "time_limit": ("limit",),
 }
 
 
@@ -59,6 +63,7 @@ def control_in(world: FakeStreamWorld, calling: FakeCalling, action: str, **fiel
         world.utterances,
         lambda: world.connections,
         world.clock,
+        outbound_guard(world.clock),
         phone_number=OURS,
         default_region="US",
         stay_seconds=20,
@@ -83,7 +88,7 @@ def test_a_call_is_ended(calling: FakeCalling) -> None:
 
 def test_a_transfer_dials_the_number_as_ours(calling: FakeCalling) -> None:
     assert control(calling, "transfer", to="(415) 555-0199").status == "in-progress"
-    assert document(calling) == [("Dial", {"callerId": OURS}, [("Number", {}, "+14155550199")])]
+    assert document(calling) == [("Dial", {"callerId": OURS, "timeLimit": "14400"}, [("Number", {}, "+14155550199")])]
 
 
 def test_keys_are_pressed_and_the_line_stays_open(calling: FakeCalling) -> None:
@@ -198,7 +203,9 @@ def test_a_stream_is_ended_by_its_socket_and_not_by_what_the_call_is_told(callin
 # -------------------------------------------------------------------------------------------------------------- refused
 
 
-@pytest.mark.parametrize(("action", "missing"), [("transfer", "to"), ("send_digits", "digits"), ("update", "one of")])
+@pytest.mark.parametrize(
+    ("action", "missing"), [("transfer", "to"), ("send_digits", "digits"), ("update", "one of"), ("limit", "time_limit")]
+)
 def test_a_field_that_an_action_needs_is_named_when_it_is_missing(calling: FakeCalling, action: str, missing: str) -> None:
     with pytest.raises(InvalidRequest, match=missing):
         control(calling, action)
@@ -259,6 +266,22 @@ def test_input_that_breaks_the_contract_is_refused_by_its_field(wrong: dict[str,
         ControlCall.model_validate({"call_sid": sid(1), "action": "end"} | wrong)
 
     assert [one["loc"] for one in error.value.errors()] == [tuple(wrong)[-1:]]
+
+
+def test_the_limit_of_a_call_that_is_over_is_no_error(calling: FakeCalling) -> None:
+    calling.answers = [OVER]
+    calling.known = {sid(1): inbound(1, "completed")}
+
+    assert control(calling, "limit", time_limit=600).status == "completed"
+
+
+def test_the_limit_of_a_call_that_is_not_answered_yet_is_one(calling: FakeCalling) -> None:
+    """Lambda asks again a minute later."""
+    calling.answers = [OVER]
+    calling.known = {sid(1): inbound(1, "ringing")}
+
+    with pytest.raises(TwilioRejected):
+        control(calling, "limit", time_limit=600)
 
 
 @pytest.mark.parametrize("action", sorted(NEEDS.keys() - {"hand_off"}))

@@ -9,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.unit.fakes_calls import OURS, FakeCalling, sid
+from tests.unit.fakes_guards import outbound_guard
 from tests.unit.fakes_streams import FakeConnections, FakeStreamWorld, stream
 from tests.unit.test_twiml import verbs
 from twilio_plugin.domain.actions import ControlCall, ControlledCall
@@ -34,6 +35,7 @@ class Switchboard:
             utterances=self.world.utterances,
             connections=lambda: self.connections,
             clock=self.world.clock,
+            guard=outbound_guard(self.world.clock),
             phone_number=OURS,
             default_region="US",
             stay_seconds=20,

@@ -50,7 +50,9 @@ def test_a_text_its_reply_and_what_becomes_of_the_reply_have_one_id(log: io.Stri
     url = "https://example.com/webhooks/twilio"
 
     def post(body: str, query: str = "") -> None:
-        handler = webhook(lambda _form, _query: logger.info("in hand"), lambda *_: True, url, no_content())
+        handler = webhook(
+            lambda _form, _query: logger.info("in hand"), lambda *_: True, url, no_content(), admits_source=lambda _: True
+        )
         headers = {"content-type": "application/x-www-form-urlencoded", "x-twilio-signature": "x"}
         handler({"headers": headers, "body": body, "rawQueryString": query, "requestContext": {}}, LambdaContext())
 
@@ -78,7 +80,13 @@ def test_an_invocation_that_names_nothing_has_its_request_id_and_keys_are_never_
 
 
 def test_one_invocations_id_is_not_the_nexts(log: io.StringIO) -> None:
-    handler = webhook(lambda _form, _query: logger.info("in hand"), lambda *_: True, "https://example.com", twiml())
+    handler = webhook(
+        lambda _form, _query: logger.info("in hand"),
+        lambda *_: True,
+        "https://example.com",
+        twiml(),
+        admits_source=lambda _: True,
+    )
     headers = {"content-type": "application/x-www-form-urlencoded", "x-twilio-signature": "x"}
     for body in (f"CallSid={samples.CALL}", "Body=x"):
         handler({"headers": headers, "body": body, "requestContext": {}}, LambdaContext())

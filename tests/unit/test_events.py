@@ -68,6 +68,7 @@ def test_detail_types_are_the_ones_that_subscribers_know() -> None:
         "SPEECH_INTERRUPTED",
         "DTMF_RECEIVED",
         "AGENT_FAILED",
+        "GUARD_REFUSED",
     ]
 
 

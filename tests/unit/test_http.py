@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, quote, quote_plus, urlencode
@@ -32,6 +32,7 @@ class Endpoint:
 
     public_url: str = PUBLIC
     trouble: Exception | None = None
+    admits_source: Callable[[str], bool] = lambda _: True
     called: list[tuple[Form, Mapping[str, str]]] = field(default_factory=list)
 
     def __call__(self, event: Any) -> Response:
@@ -43,7 +44,7 @@ class Endpoint:
         def check(signature: str, urls: Iterable[str], form: Form) -> bool:
             return is_signed(signature, urls, form, [TOKEN, PREVIOUS])
 
-        return webhook(use_case, check, self.public_url, ANSWER)(event, LambdaContext())
+        return webhook(use_case, check, self.public_url, ANSWER, admits_source=self.admits_source)(event, LambdaContext())
 
 
 def request(
@@ -74,6 +75,24 @@ def signed(fields: list[tuple[str, str]] = FIELDS, *, url: str = f"{PUBLIC}/sms"
     return request(urlencode(fields), sign(url, Fields(fields), token), **event)
 
 
+def from_source(event: Any, address: str) -> Any:
+    """As it comes from an address."""
+    event["requestContext"]["http"] |= {"sourceIp": address}
+    return event
+
+
+def test_a_request_from_another_source_is_refused_though_twilio_signed_it() -> None:
+    endpoint = Endpoint(admits_source=lambda address: address == "203.0.113.7")
+    forwarded = from_source(signed(), "198.51.100.7")
+    forwarded["headers"] |= {"x-forwarded-for": "203.0.113.7", "forwarded": "for=203.0.113.7"}
+
+    refused(endpoint, from_source(signed(), "198.51.100.7"), 403, "SourceNotAllowed")
+    refused(endpoint, forwarded, 403, "SourceNotAllowed")
+    refused(endpoint, signed(), 403, "SourceNotAllowed")
+    refused(endpoint, from_source(request(urlencode(FIELDS), None), "203.0.113.7"), 403, "InvalidSignature")
+    assert endpoint(from_source(signed(), "203.0.113.7"))["statusCode"] == 200
+
+
 def refused(endpoint: Endpoint, event: Any, status: int, error: str) -> None:
     answer = endpoint(event)
 
@@ -97,7 +116,7 @@ def test_what_twilio_signed_reaches_the_use_case_and_gets_exactly_the_given_answ
 
 def test_what_the_use_case_answers_goes_before_the_given_answer() -> None:
     own: Response = {"statusCode": 200, "body": "its own"}
-    handler = webhook(lambda *_: own, lambda *_: True, PUBLIC, ANSWER)
+    handler = webhook(lambda *_: own, lambda *_: True, PUBLIC, ANSWER, admits_source=lambda _: True)
 
     assert handler(signed(), LambdaContext()) == own
 
@@ -107,7 +126,7 @@ def test_where_something_must_be_answered_whatever_happens_it_is_the_given_answe
     def use_case(_form: Form, _query: Mapping[str, str]) -> Response:
         raise trouble
 
-    handler = webhook(use_case, lambda *_: True, PUBLIC, ANSWER, whatever_happens=True)
+    handler = webhook(use_case, lambda *_: True, PUBLIC, ANSWER, admits_source=lambda _: True, whatever_happens=True)
 
     assert handler(signed(), LambdaContext()) == ANSWER
 
@@ -367,7 +386,7 @@ def test_a_check_that_cannot_be_made_is_no_pass() -> None:
         raise StorageUnavailable("Secrets Manager: down.")
 
     called: list[Form] = []
-    handler = webhook(lambda form, _query: called.append(form), check, PUBLIC, ANSWER)
+    handler = webhook(lambda form, _query: called.append(form), check, PUBLIC, ANSWER, admits_source=lambda _: True)
 
     assert handler(signed(), LambdaContext())["statusCode"] == 503
     assert called == []

@@ -17,6 +17,7 @@ from tests.unit.fakes_calls import (
     real_call_world,
     sid,
 )
+from tests.unit.fakes_guards import outbound_guard
 from tests.unit.test_twiml import verbs
 from twilio_plugin.domain.actions import MadeCall, MakeCall
 from twilio_plugin.domain.call import CallUpdate
@@ -51,6 +52,7 @@ class Phone:
         by = Caller(
             requests=self.world.requests,
             calling=self.world.calling,
+            guard=outbound_guard(self.world.clock),
             clock=self.world.clock,
             phone_number=OURS,
             default_region="US",

@@ -136,7 +136,13 @@ def test_an_input_that_is_none_is_counted_as_refused(capsys: pytest.CaptureFixtu
 
 
 def test_a_forged_webhook_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
-    handler = webhook(lambda _form, _query: None, lambda *_: False, "https://example.com/webhooks/twilio", twiml())
+    handler = webhook(
+        lambda _form, _query: None,
+        lambda *_: False,
+        "https://example.com/webhooks/twilio",
+        twiml(),
+        admits_source=lambda _: True,
+    )
     headers = {"content-type": "application/x-www-form-urlencoded", "x-twilio-signature": "forged"}
 
     assert handler({"headers": headers, "body": "Body=x", "requestContext": {}}, LambdaContext())["statusCode"] == 403
@@ -145,7 +151,7 @@ def test_a_forged_webhook_is_counted(capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_a_forged_handshake_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
-    handler = authorizer(lambda *_: False, "wss://example.com/live")
+    handler = authorizer(lambda *_: False, "wss://example.com/live", admits_source=lambda _: True)
     event = {
         "methodArn": "arn:aws:execute-api:eu-central-1:1:api/live/$connect",
         "headers": {"X-Twilio-Signature": "forged"},

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.unit.fakes import ACCOUNT, FakeTexting, World
+from tests.unit.fakes_guards import inbound_guard, outbound_guard
 from twilio_plugin.domain.actions import History, ReadHistory, SendSms
 from twilio_plugin.domain.conversation import Entry
 from twilio_plugin.domain.message import inbound_message
@@ -22,12 +23,12 @@ OURS, THEIRS = "+14155550100", "+14155550123"
 
 def hear(world: World, number: int, body: str = "", *, sender: str = THEIRS, to: str = OURS) -> None:
     form = {"AccountSid": ACCOUNT, "Body": body or f"text {number}", "From": sender, "MessageSid": f"SM{number:04d}", "To": to}
-    assert receive_sms(inbound_message(form), world.conversations, world.clock)
+    assert receive_sms(inbound_message(form), world.conversations, inbound_guard(world.clock), world.clock)
 
 
 def say(world: World, body: str, texting: FakeTexting) -> str:
     by = Sender(
-        *(world.conversations, world.sends, texting, world.clock),
+        *(world.conversations, world.sends, texting, outbound_guard(world.clock), world.clock),
         phone_number=OURS,
         default_region="US",
         account_sid=ACCOUNT,

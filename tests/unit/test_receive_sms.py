@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.unit.fakes import FakeConversations, FakeWorld, World
+from tests.unit.fakes_guards import inbound_guard
 from twilio_plugin.domain.conversation import Entry
 from twilio_plugin.domain.events import Event
 from twilio_plugin.domain.message import inbound_message
@@ -29,7 +30,7 @@ def receive(world: World, sid: str, body: str, **fields: str) -> bool:
         "NumSegments": "1",
         "To": "+14155550100",
     }
-    return receive_sms(inbound_message(form | fields), world.conversations, world.clock)
+    return receive_sms(inbound_message(form | fields), world.conversations, inbound_guard(world.clock), world.clock)
 
 
 def announced(world: World) -> list[dict[str, Any]]:

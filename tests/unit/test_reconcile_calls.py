@@ -1,17 +1,19 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
 
 from tests.unit.fakes import ACCOUNT
 from tests.unit.fakes_calls import OURS, PAIR, THEIRS, CallWorld, FakeCallWorld, inbound, outbound, real_call_world, sid
+from tests.unit.fakes_guards import FakeCounters, call_minutes
 from twilio_plugin.domain.address import Address
 from twilio_plugin.domain.call import CallRequest, CallUpdate
-from twilio_plugin.errors import SendInProgress, SendOutcomeUnknown, StorageUnavailable
+from twilio_plugin.errors import SendInProgress, SendOutcomeUnknown, StorageUnavailable, TwilioUnavailable
 from twilio_plugin.services.answer_call import answer_call
+from twilio_plugin.services.call_minutes import CallMinutes
 from twilio_plugin.services.reconcile_calls import CallReconciler, ReconciledCalls, reconcile_calls
 from twilio_plugin.services.track_call import track_call
 
@@ -33,11 +35,24 @@ class Operator:
     """Calls in their world, and a run of reconciliation over it."""
 
     world: CallWorld
+    counters: FakeCounters = field(default_factory=FakeCounters)
+    limits: dict[str, int] = field(default_factory=dict)
 
     def run(self) -> ReconciledCalls:
         return reconcile_calls(
-            CallReconciler(self.world.requests, self.world.calls, self.world.calling, self.world.clock, account_sid=ACCOUNT)
+            CallReconciler(
+                self.world.requests,
+                self.world.calls,
+                self.world.calling,
+                self.minutes,
+                self.world.clock,
+                account_sid=ACCOUNT,
+            )
         )
+
+    @property
+    def minutes(self) -> CallMinutes:
+        return call_minutes(self.world.clock, self.counters, **self.limits)
 
     def lose(self, *requests: CallRequest, minutes: float = 3) -> None:
         """Calls are made, the answers never come, and time goes by."""
@@ -272,6 +287,61 @@ def test_a_call_that_had_ended_before_it_was_stored_is_taken_off_the_list_and_no
 
     assert operator.world.announced() == []
     assert list(operator.world.calls.unended(before=operator.world.clock())) == []
+
+
+# ------------------------------------------------------------------------------------------------------- limits and minutes
+
+
+def test_a_call_that_twilio_should_have_ended_is_ended_and_one_within_its_limit_is_not(operator: Operator) -> None:
+    operator.limits = {"max_call_seconds": 600}
+    operator.world.calling.known = {sid(1): inbound(1, "in-progress")}
+    operator.receive(inbound(1), minutes=14.9)
+
+    operator.run()
+    assert operator.world.calling.told == []
+
+    operator.world.clock.advance(minutes=0.2)
+    assert operator.run() == NOTHING
+    assert operator.world.calling.told == [(sid(1), None, None)]
+
+
+def test_one_call_that_twilio_does_not_end_does_not_keep_the_others_from_being_ended(fake_operator: Operator) -> None:
+    fake_operator.limits = {"max_call_seconds": 600}
+    fake_operator.world.calling.known = {sid(number): inbound(number, "in-progress") for number in (1, 2)}
+    fake_operator.world.calling.answers = [TwilioUnavailable("Twilio took no request in 4 tries.")]
+    fake_operator.receive(inbound(1), inbound(2), minutes=16)
+
+    with pytest.raises(TwilioUnavailable):
+        fake_operator.run()
+
+    assert [call_sid for call_sid, _, _ in fake_operator.world.calling.told] == [sid(1), sid(2)]
+
+
+def test_calls_whose_end_is_found_give_back_the_minutes_they_did_not_use(operator: Operator) -> None:
+    operator.limits = {"call_minutes_per_day": 100}
+    operator.minutes.hold(f"call|{sid(1)}", seconds=1800)
+    operator.minutes.hold("request|key 2", seconds=1800)
+    operator.receive(inbound(1), minutes=0)
+    operator.callback(outbound(2, "in-progress", request_id="key 2"))
+    operator.world.clock.advance(minutes=11)
+    operator.world.calling.known = {
+        sid(1): inbound(1, "completed", duration=42),
+        sid(2): outbound(2, "completed", duration=61),
+    }
+
+    operator.run()
+
+    assert sum(operator.counters.used.values()) == 3
+
+
+def test_a_call_that_twilio_never_had_gives_back_its_minutes(operator: Operator) -> None:
+    operator.limits = {"call_minutes_per_day": 100}
+    operator.minutes.hold("request|key 1", seconds=1800)
+    operator.lose(REQUEST, minutes=60)
+
+    assert operator.run() == dataclasses.replace(NOTHING, found_not_made=1)
+
+    assert sum(operator.counters.used.values()) == 0
 
 
 # ------------------------------------------------------------------------------------------------------------- trouble

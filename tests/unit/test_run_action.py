@@ -7,6 +7,7 @@ import pytest
 
 from tests.unit.fakes import ACCOUNT, FakeWorld
 from tests.unit.fakes_calls import FakeCallWorld
+from tests.unit.fakes_guards import outbound_guard
 from twilio_plugin.domain.actions import MadeCall, MakeCall, RanAction, RunAction, SendMms, SendResult, SendSms
 from twilio_plugin.domain.reply import reply
 from twilio_plugin.errors import (
@@ -37,6 +38,7 @@ class Phone:
             conversations=self.texts.conversations,
             sends=self.texts.sends,
             texting=self.texts.texting,
+            guard=outbound_guard(self.texts.clock),
             clock=self.texts.clock,
             phone_number=OURS,
             default_region="US",
@@ -46,6 +48,7 @@ class Phone:
         caller = Caller(
             requests=self.calls.requests,
             calling=self.calls.calling,
+            guard=outbound_guard(self.calls.clock),
             clock=self.calls.clock,
             phone_number=OURS,
             default_region="US",

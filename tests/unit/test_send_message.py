@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.unit.fakes import ACCOUNT, FakeTexting, FakeWorld, World
+from tests.unit.fakes_guards import outbound_guard
 from twilio_plugin.domain.actions import SendMessage, SendMms, SendResult, SendSms
 from twilio_plugin.domain.address import Address, conversation_id
 from twilio_plugin.domain.events import OptOutChanged
@@ -48,6 +49,7 @@ class Phone:
             conversations=self.world.conversations,
             sends=self.world.sends,
             texting=self.texting,
+            guard=outbound_guard(self.world.clock),
             clock=self.world.clock,
             phone_number=OURS,
             default_region="US",

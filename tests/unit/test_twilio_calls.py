@@ -92,6 +92,7 @@ CHANGES: dict[str, Callable[[TwilioCalls], object]] = {
     "make": lambda calling: calling.make(REQUEST),
     "redirect": lambda calling: calling.redirect(sid(1), twiml="<Response/>"),
     "end": lambda calling: calling.end(sid(1)),
+    "limit": lambda calling: calling.limit(sid(1), 600),
 }
 READS: dict[str, Callable[[TwilioCalls], object]] = {
     "fetch": lambda calling: calling.fetch(sid(1)),
@@ -237,6 +238,15 @@ def test_a_call_is_ended_by_completing_it(twilio: Server, calls: Calls) -> None:
 
     (asked,) = twilio.asked
     assert (asked.method, asked.path, asked.form) == ("POST", f"{CALLS_PATH}/{sid(1)}.json", {"Status": ["completed"]})
+
+
+def test_a_call_is_limited_while_it_goes_on(twilio: Server, calls: Calls) -> None:
+    twilio.script = [answer(http_status=200, status="in-progress")]
+
+    assert calls().calling.limit(sid(1), 600) == "in-progress"
+
+    (asked,) = twilio.asked
+    assert (asked.method, asked.path, asked.form) == ("POST", f"{CALLS_PATH}/{sid(1)}.json", {"TimeLimit": ["600"]})
 
 
 # -------------------------------------------------------------------------------------------------------- what follows

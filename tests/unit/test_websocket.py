@@ -54,8 +54,12 @@ def effect(answer: dict[str, Any]) -> str:
     return found
 
 
-def authorize(event: Any, *, websocket_url: str = PUBLIC) -> dict[str, Any]:
-    answer: dict[str, Any] = authorizer(check, websocket_url, lambda: NOW)(event, LambdaContext())
+def authorize(
+    event: Any, *, websocket_url: str = PUBLIC, admits_source: Callable[[str], bool] = lambda _: True
+) -> dict[str, Any]:
+    answer: dict[str, Any] = authorizer(check, websocket_url, admits_source=admits_source, clock=lambda: NOW)(
+        event, LambdaContext()
+    )
     return answer
 
 
@@ -66,11 +70,30 @@ def test_twilio_is_let_in_and_told_how_long_its_audio_is_kept() -> None:
     assert answer["context"] == {"expires_at": str(1795335221 + 3 * 3600)}
 
 
+def test_a_handshake_from_another_source_is_refused_though_twilio_signed_it() -> None:
+    event = handshake(sign(PUBLIC, Fields([])))
+    asked: list[str] = []
+
+    def admits_nobody(address: str) -> bool:
+        asked.append(address)
+        return False
+
+    for identity in ({"sourceIp": "203.0.113.7"}, {}):
+        event["requestContext"]["identity"] = identity
+        assert effect(authorize(event, admits_source=admits_nobody)) == "Deny"
+    event["requestContext"]["identity"] = {"sourceIp": "203.0.113.7"}
+    assert effect(authorize(event, admits_source=lambda address: address == "203.0.113.7")) == "Allow"
+
+    assert asked == ["203.0.113.7", ""]
+
+
 def test_the_sample_is_let_in() -> None:
     def signed(signature: str, urls: list[str]) -> bool:
         return is_signed_handshake(signature, urls, [samples.AUTH_TOKEN])
 
-    answer = authorizer(signed, samples.WEBSOCKET_URL)(SAMPLES["stream_authorizer/handshake"], LambdaContext())
+    answer = authorizer(signed, samples.WEBSOCKET_URL, admits_source=lambda _: True)(
+        SAMPLES["stream_authorizer/handshake"], LambdaContext()
+    )
 
     assert answer["policyDocument"]["Statement"][0]["Effect"] == "Allow"
 
@@ -120,7 +143,7 @@ def test_a_check_that_cannot_be_made_is_a_refusal(trouble: Exception, log: io.St
     def broken(_signature: str, _urls: list[str]) -> bool:
         raise trouble
 
-    answer = authorizer(broken, PUBLIC)(handshake("x"), LambdaContext())
+    answer = authorizer(broken, PUBLIC, admits_source=lambda _: True)(handshake("x"), LambdaContext())
 
     assert effect(answer) == "Deny"
     assert json.loads(log.getvalue())["level"] == "ERROR"
@@ -136,7 +159,7 @@ def test_an_authorizer_is_warmed_without_a_look_at_the_secret() -> None:
     def never(_signature: str, _urls: list[str]) -> bool:
         raise AssertionError
 
-    assert authorizer(never, PUBLIC)({"warm": True}, LambdaContext()) == {}
+    assert authorizer(never, PUBLIC, admits_source=lambda _: True)({"warm": True}, LambdaContext()) == {}
 
 
 # -------------------------------------------------------------------------------------------------------------- messages

@@ -220,6 +220,10 @@ class TwilioPlugin:
         """End the ``relay`` session, for whoever takes over; connect the person to a number, if one is given."""
         return self._control(call_sid, "hand_off", to=to, handoff_data=handoff_data)
 
+    def limit_call(self, call_sid: str, time_limit: int) -> ControlledCall:
+        """Have Twilio end the call when it is so many seconds old."""
+        return self._control(call_sid, "limit", time_limit=time_limit)
+
     def conversation_history(
         self,
         phone_number: str,
@@ -257,7 +261,7 @@ class TwilioPlugin:
         return self._once("run-action", RunAction, RanAction, fields, idempotency_key)
 
     def _control(
-        self, call_sid: str, action: Literal["end", "transfer", "send_digits", "update", "hand_off"], **fields: Any
+        self, call_sid: str, action: Literal["end", "transfer", "send_digits", "update", "hand_off", "limit"], **fields: Any
     ) -> ControlledCall:
         asked = {"call_sid": call_sid, "action": action, **fields}
         return self._invoke("control-call", ControlCall, ControlledCall, asked, repeatable=False)

@@ -10,6 +10,8 @@
     │   ├── InvalidPageToken     a next_token of another conversation, or none of ours
     │   └── IdempotencyKeyReused the key was used before for a different message
     ├── RecipientOptedOut        the person said STOP to this number
+    ├── RecipientNotAllowed      a number in a country that is not allowed, or one that costs more than others
+    ├── CeilingReached           as much as a day may see has been sent or called; says when it opens again
     ├── TwilioRejected           Twilio refused, for good; carries its code and the remedy
     ├── TwilioUnavailable        Twilio did not take the request; nothing was sent
     ├── SendOutcomeUnknown       the request left and no answer came; it is being looked up
@@ -25,6 +27,7 @@
     ├── StreamRefused            a media stream that is not the one we asked for; its audio is never read
     ├── UnreadableMessage        a WebSocket message that is none of Media Streams
     └── WebhookRefused           an HTTP request that is not a webhook of ours; carries the HTTP status
+        ├── SourceNotAllowed     403: from an address that is not in the list of sources
         ├── InvalidSignature     403
         ├── UnverifiedSignature  503: of a token that the secret may have since a moment; Twilio repeats it
         ├── UnreadableWebhook    400
@@ -35,6 +38,10 @@
 Lambda reports the class name as ``errorType``: it is the stable code that callers match on. ``retryable`` says whether the
 same call can succeed later with nothing changed.
 """
+
+from __future__ import annotations
+
+import re
 
 
 class PluginError(Exception):
@@ -73,6 +80,22 @@ class RecipientOptedOut(PluginError):
     """The person said STOP to this number; only their START reopens it. ``twilio_code`` is 21610, Twilio's own for this."""
 
     twilio_code = 21610
+
+
+class RecipientNotAllowed(PluginError):
+    """The number is in a country that texts and calls may not go to, or is a premium one; the message says which."""
+
+
+class CeilingReached(PluginError):
+    """A ceiling of the stack's parameters is reached; nothing was sent. The message names it and when it opens again."""
+
+    retryable = True
+
+    @property
+    def opens_at(self) -> str | None:
+        """When the same can succeed: ISO 8601, UTC. Read from the message, which is all that leaves a Lambda function."""
+        found = re.search(r"\d{4}-\d\d-\d\dT[\d:.]+Z", str(self))
+        return found[0] if found else None
 
 
 class TwilioRejected(PluginError):
@@ -159,6 +182,12 @@ class WebhookRefused(PluginError):
     """An HTTP request that is not a webhook of ours. ``status`` is what Twilio, or a stranger, is answered."""
 
     status = 400
+
+
+class SourceNotAllowed(WebhookRefused):
+    """The request comes from an address that the parameter SourceCidrs does not list."""
+
+    status = 403
 
 
 class InvalidSignature(WebhookRefused):

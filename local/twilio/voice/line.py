@@ -56,9 +56,9 @@ class Line:
 
     ``log`` has (seconds of the call, who, what), ``heard`` what was said to the person, ``documents`` the TwiML executed.
     ``turns`` counts how often Twilio fell silent to listen; ``partner`` is the line that this one is connected with;
-    ``orders`` interrupt what Twilio executes; ``fallback`` is asked where a document fails. ``streams`` are those that began,
-    ``forks`` those of ``<Start>`` by name, ``relays`` the relay sessions,
-    ``recordings`` what stops those of ``<Start>``, by name; ``voice`` makes µ-law of words.
+    ``orders`` interrupt what Twilio executes; ``deadline`` is when it ends the call, once it has begun to execute;
+    ``fallback`` is asked where a document fails. ``streams`` are those that began, ``forks`` those of ``<Start>`` by name,
+    ``relays`` the relay sessions, ``recordings`` what stops those of ``<Start>``, by name; ``voice`` makes µ-law of words.
     """
 
     def __init__(self, call: Call, clock: Clock, *, attended: bool = True, voice: Voice | None = None) -> None:
@@ -74,6 +74,7 @@ class Line:
         self.documents: list[str] = []
         self.inputs: deque[Input] = deque()
         self.orders: asyncio.Queue[Source | HangUp] = asyncio.Queue()
+        self.deadline: asyncio.Timeout | None = None
         self.fallback: Source | None = None
         self.listening = False
         self.turns = 0
@@ -107,6 +108,12 @@ class Line:
         """Say something to the person, who hears it from its first word on."""
         self.hear(what)
         await self.clock.sleep(seconds)
+
+    def limit(self, seconds: float) -> None:
+        """Twilio ends the call when it is that many seconds old; one that is already, at once."""
+        self.note("api", f"time limit {seconds:g}")
+        if self.deadline is not None:
+            self.deadline.reschedule((self._answered or self._began) + self.clock.here(seconds))
 
     def begin_to_listen(self) -> None:
         """It is the person's turn."""

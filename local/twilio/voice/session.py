@@ -92,7 +92,7 @@ class Session:
         """Returns when the call is to end: nothing is left to do, somebody hung up, or its time is over."""
         limit = self.line.clock.here(self.time_limit) or None
         try:
-            async with asyncio.timeout(limit):
+            async with asyncio.timeout(limit) as self.line.deadline:
                 order: Source | HangUp = source
                 while isinstance(order, Source):
                     order = await self._run_until_told(order)

@@ -207,4 +207,5 @@ def _call(item: Item) -> Call:
         duration=item.get("duration"),
         answered_by=item.get("answered_by"),
         machine_detection=detection(item),
+        request_id=item.get("request_id"),
     )

@@ -74,6 +74,11 @@ class TwilioCalls:
             f"the end of {call_sid}", lambda client: str(client.calls(call_sid).update(status="completed").status)
         )
 
+    def limit(self, call_sid: str, seconds: int) -> str:
+        return self._twilio.change(
+            f"the limit of {call_sid}", lambda client: str(client.calls(call_sid).update(time_limit=seconds).status)
+        )
+
     def fetch(self, call_sid: str) -> CallUpdate | None:
         return self._twilio.read("call", lambda client: _update(client.calls(call_sid).fetch()))
 

@@ -120,7 +120,7 @@ class MakeCall(_Input):
     machine_detection: DetectMachine | None = None
     """Find out who answers; an event tells it."""
     time_limit: Annotated[int, Field(ge=5, le=14_400)] = 3600
-    """Seconds until Twilio ends the call."""
+    """Seconds until Twilio ends the call; at most the stack's `MaxCallSeconds`."""
     idempotency_key: Annotated[str | None, Field(min_length=1, max_length=128)] = None
     """The same key within 24 hours calls once, and answers the same."""
 
@@ -142,8 +142,9 @@ class ControlCall(_Input):
 
     call_sid: Annotated[str, _CallSid]
     """The call's SID, from its event."""
-    action: Literal["end", "transfer", "send_digits", "update", "hand_off"]
-    """``update`` replaces what the person hears by one of `say`, `twiml` and `url`; ``hand_off`` ends a ``relay`` session."""
+    action: Literal["end", "transfer", "send_digits", "update", "hand_off", "limit"]
+    """``update`` replaces what the person hears by one of `say`, `twiml` and `url`; ``hand_off`` ends a ``relay`` session;
+    ``limit`` says when the call is to end."""
     to: str | None = None
     """With ``transfer``: the number to connect the person to."""
     digits: Annotated[str | None, Field(pattern=r"^[0-9*#wW]+$", max_length=100)] = None
@@ -156,6 +157,8 @@ class ControlCall(_Input):
     """With ``update``: where Twilio fetches one."""
     handoff_data: _HandoffData = None
     """With ``hand_off``: an object that `VOICE_STREAM_ENDED` brings to whoever takes over. `to` goes with it too."""
+    time_limit: Annotated[int | None, Field(ge=5, le=14_400)] = None
+    """With ``limit``: the age, in seconds, at which Twilio ends the call; at most the stack's `MaxCallSeconds`."""
 
 
 class ControlledCall(BaseModel):

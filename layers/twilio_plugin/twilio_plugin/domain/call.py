@@ -115,6 +115,8 @@ class Call:
     """What answering machine detection found."""
     machine_detection: MachineDetection | None = None
     """What was asked of it, once the making of the call is recorded."""
+    request_id: str | None = None
+    """Of a call of ours."""
 
     @property
     def ended(self) -> bool:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 
 from twilio_plugin.domain.address import Channel
 from twilio_plugin.domain.call import CallDirection, VoiceMode
+from twilio_plugin.domain.guards import GuardedKind, GuardName
 from twilio_plugin.domain.message import Media
 from twilio_plugin.domain.opt_out import ContactState, OptOutType
 from twilio_plugin.domain.speech import InterruptionCause
@@ -435,6 +436,33 @@ class AgentFailed(Event):
     """How often it was tried."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardRefused(Event):
+    """A guard held something back. Comes once for a guard, a conversation and a day, or the hour where it counts by that."""
+
+    detail_type: ClassVar[str] = "GUARD_REFUSED"
+
+    guard: GuardName
+    """Which one: the parameter's name in small letters, or ``premium_numbers``, which has no parameter."""
+    direction: CallDirection
+    """``outbound``: a text or a call of ours that was not made. ``inbound``: a text that was kept and not announced, or a call
+    that was rejected."""
+    kind: GuardedKind
+    """What was held back."""
+    channel: Channel
+    """Where it was to go, or came in."""
+    from_: str
+    """Who sends or calls."""
+    to: str
+    """The recipient."""
+    parameter: str | None = None
+    """The stack's parameter to change if this should have passed."""
+    limit: str | None = None
+    """Its value: a number, or the countries that are allowed."""
+    opens_at: str | None = None
+    """When a ceiling opens again: ISO 8601, UTC."""
+
+
 EVENTS: tuple[type[Event], ...] = (
     SmsReceived,
     SmsSent,
@@ -455,6 +483,7 @@ EVENTS: tuple[type[Event], ...] = (
     SpeechInterrupted,
     DtmfReceived,
     AgentFailed,
+    GuardRefused,
 )
 
 

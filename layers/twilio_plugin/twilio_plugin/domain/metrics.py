@@ -75,6 +75,13 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "AgentFailures", "Count", "times that the agent behind the bridge did not answer", "AGENT_FAILED", dimension="reason"
     ),
+    Metric(
+        "GuardRefusals",
+        "Count",
+        "times that a guard refused somebody, once a person and period",
+        "GUARD_REFUSED",
+        dimension="guard",
+    ),
 )
 # Events that count as nothing: another of the same story does.
 UNCOUNTED = frozenset({"CALL_STATUS_CHANGED", "CALL_ANSWERED_BY", "CALL_RECORDED", "SPEECH_PARTIAL"})

@@ -6,10 +6,13 @@ A class lists exactly the variables its function has in `template.yaml`, field `
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass, fields
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, TypeVar
 
+from twilio_plugin.domain.guards import Limits
 from twilio_plugin.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -22,6 +25,7 @@ class StatusWebhook:
 
     calls_table: str
     conversations_table: str
+    guards: str
     media_frames_table: str
     outbox_table: str
     retention_days: str
@@ -40,6 +44,7 @@ class VoiceWebhook:
     endpointing_milliseconds: str
     gather_webhook_function: str
     greeting: str
+    guards: str
     language: str
     media_stream_function: str
     outbox_table: str
@@ -61,6 +66,7 @@ class GatherWebhook:
     calls_table: str
     conversations_table: str
     endpointing_milliseconds: str
+    guards: str
     language: str
     outbox_table: str
     partial_transcripts: str
@@ -75,6 +81,7 @@ class GatherWebhook:
 class StreamAuthorizer:
     """stream_authorizer."""
 
+    guards: str
     twilio_secret: str
     twilio_websocket_url: str
 
@@ -173,6 +180,7 @@ class MakeCall:
 
     calls_table: str
     conversations_table: str
+    guards: str
     outbox_table: str
     phone_default_region: str
     retention_days: str
@@ -189,6 +197,7 @@ class RunAction:
 
     calls_table: str
     conversations_table: str
+    guards: str
     outbox_table: str
     phone_default_region: str
     retention_days: str
@@ -205,6 +214,7 @@ class ControlCall:
 
     calls_table: str
     conversations_table: str
+    guards: str
     outbox_table: str
     phone_default_region: str
     reply_timeout: str
@@ -229,6 +239,7 @@ class SmsWebhook:
     """sms_webhook."""
 
     conversations_table: str
+    guards: str
     outbox_table: str
     retention_days: str
     twilio_secret: str
@@ -240,6 +251,7 @@ class Send:
     """send_sms, send_mms."""
 
     conversations_table: str
+    guards: str
     outbox_table: str
     phone_default_region: str
     retention_days: str
@@ -274,6 +286,7 @@ class Reconcile:
     calls_table: str
     conversations_table: str
     event_bus_name: str
+    guards: str
     media_frames_table: str
     outbox_table: str
     retention_days: str
@@ -299,6 +312,7 @@ class Bridge:
     agent_queue_url: str
     calls_table: str
     conversations_table: str
+    guards: str
     language: str
     outbox_table: str
     phone_default_region: str
@@ -389,3 +403,28 @@ def number(written: str, name: str) -> int:
     if not (written.isascii() and written.isdigit()):
         raise Misconfigured(f"The environment variable {name} is {written[:20]!r}; a whole number was expected.")
     return int(written)
+
+
+def limits(written: str) -> Limits:
+    """The variable GUARDS: a JSON object with every field of `Limits`, lists as comma-separated text.
+
+    Raises:
+        Misconfigured: it is not that; a limit that cannot be read is never taken for none.
+    """
+    try:
+        said = json.loads(written)
+        if {*said} != {field.name for field in fields(Limits)}:
+            raise ValueError("not the names of the limits")
+        lists = {
+            "inbound_allow_list": frozenset(_items(said["inbound_allow_list"])),
+            "source_cidrs": tuple(ip_network(one) for one in _items(said["source_cidrs"])),
+        }
+        for name in {*said} - {*lists, "allowed_countries"}:
+            number(str(said[name]), f"GUARDS, {name}")
+        return Limits(**(said | lists))
+    except (AttributeError, TypeError, ValueError) as error:
+        raise Misconfigured(f"The environment variable GUARDS cannot be read: {error}.") from error
+
+
+def _items(written: str) -> list[str]:
+    return [one.strip() for one in written.split(",") if one.strip()]

@@ -12,6 +12,7 @@ from twilio_plugin.domain.metrics import WEBHOOKS_REFUSED, of_refusal
 from twilio_plugin.errors import (
     InvalidSignature,
     PluginError,
+    SourceNotAllowed,
     UnreadableWebhook,
     UnsupportedContent,
     WebhookRefused,
@@ -32,6 +33,8 @@ Response = dict[str, Any]
 Handler = Callable[[Event, Any], Response]
 IsSigned = Callable[[str, Iterable[str], "Form"], bool]
 """Signature, candidate URLs, form → whether Twilio signed it. May raise UnverifiedSignature."""
+AdmitsSource = Callable[[str], bool]
+"""IP address → whether a request may come from there."""
 
 
 class Form(Mapping[str, str]):
@@ -62,6 +65,7 @@ def webhook(
     public_url: str,
     answer: Response,
     *,
+    admits_source: AdmitsSource,
     whatever_happens: bool = False,
 ) -> Handler:
     """A handler that verifies, calls `use_case` with the form and the query, and gives what that does, or else `answer`.
@@ -77,6 +81,7 @@ def webhook(
         if event == {"warm": True}:
             return {}
         try:
+            _refuse_other_sources(event, admits_source)
             form = _verified(event, is_signed, public_url)
             query = dict(parse_qsl(event.get("rawQueryString", "")))
             correlate(query.get("send"), query.get("request"), form.get("MessageSid"), form.get("CallSid"))
@@ -104,6 +109,12 @@ def twiml(document: str = EMPTY_TWIML) -> Response:
 def no_content() -> Response:
     """204, which is all a status callback wants."""
     return {"statusCode": 204}
+
+
+def _refuse_other_sources(event: Event, admits_source: AdmitsSource) -> None:
+    # API Gateway's own word for who connected to it; what a header says anybody can write.
+    if not admits_source(event.get("requestContext", {}).get("http", {}).get("sourceIp", "")):
+        raise SourceNotAllowed("Requests from this address are not accepted.")
 
 
 def _verified(event: Event, is_signed: IsSigned, public_url: str) -> Form:

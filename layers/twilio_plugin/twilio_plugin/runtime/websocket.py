@@ -56,8 +56,12 @@ class SocketCases(Protocol):
         """A session of `session` raised, or ran out of time or memory; `payload` is what it was invoked with."""
 
 
-def authorizer(check: IsSigned, websocket_url: str, clock: Callable[[], float] = time.time) -> Handler:
+def authorizer(
+    check: IsSigned, websocket_url: str, *, admits_source: Callable[[str], bool], clock: Callable[[], float] = time.time
+) -> Handler:
     """A REQUEST authorizer of ``$connect``: an IAM policy that lets Twilio in and nobody else.
+
+    `admits_source` says whether a handshake may come from an IP address.
 
     Its context is what every later message of the connection brings along: ``expires_at``, epoch seconds. Whatever goes wrong
     is a refusal.
@@ -71,10 +75,12 @@ def authorizer(check: IsSigned, websocket_url: str, clock: Callable[[], float] =
         try:
             headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
             signature = headers.get("x-twilio-signature", "")
-            signed = bool(signature) and check(signature, _urls(event, websocket_url))
+            admitted = admits_source(event.get("requestContext", {}).get("identity", {}).get("sourceIp", ""))
+            signed = admitted and bool(signature) and check(signature, _urls(event, websocket_url))
             if not signed:
-                logger.warning("handshake refused", extra={"reason": "InvalidSignature" if signature else "no signature"})
-                emit(of_refusal(WEBHOOKS_REFUSED, InvalidSignature.__name__))
+                reason = InvalidSignature.__name__ if signature else "no signature"
+                logger.warning("handshake refused", extra={"reason": reason if admitted else "SourceNotAllowed"})
+                emit(of_refusal(WEBHOOKS_REFUSED, InvalidSignature.__name__ if admitted else "SourceNotAllowed"))
         except UnverifiedSignature as doubt:
             logger.warning("handshake refused", extra={"reason": type(doubt).__name__})
             emit(of_refusal(WEBHOOKS_REFUSED, type(doubt).__name__))

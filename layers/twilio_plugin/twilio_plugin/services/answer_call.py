@@ -17,6 +17,7 @@ from twilio_plugin.domain.timestamp import iso
 from twilio_plugin.domain.webhook_retries import RETRY_CALLBACK, RETRY_DOCUMENT
 from twilio_plugin.errors import PluginError
 from twilio_plugin.services.gather_call import GatherOpener, begin
+from twilio_plugin.services.inbound_guard import InboundGuard
 from twilio_plugin.services.ports import Calls, Clock, Streams, Utterances
 from twilio_plugin.services.relay_line import RelayLine, hand_over, relay_line, relay_over
 from twilio_plugin.services.track_call import track_call
@@ -30,6 +31,7 @@ class Answering:
 
     calls: Calls
     streams: Streams
+    guard: InboundGuard
     clock: Clock
     greeting: str
     sorry: str
@@ -62,6 +64,8 @@ def answer(call: CallUpdate, fields: dict[str, str], query: Mapping[str, str], b
         return _go_on(call, fields, mode, _number(query, "leg"), _number(query, "reopened"), by)
     inbound = call.direction == "inbound"
     if inbound:
+        if reason := by.guard.reject_call(call):
+            return twiml.document(twiml.reject(reason))
         answer_call(call, fields, by.calls, by.clock)
     else:
         # Twilio asks when the person has answered, which its status callback may not have said yet.

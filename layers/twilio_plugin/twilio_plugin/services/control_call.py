@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from twilio_plugin.domain import relay, twiml
 from twilio_plugin.domain.actions import ControlCall, ControlledCall
+from twilio_plugin.domain.address import Address
 from twilio_plugin.domain.phone_number import e164
 from twilio_plugin.domain.stream import Stream
-from twilio_plugin.errors import InvalidRequest, NoMediaStream
+from twilio_plugin.errors import InvalidRequest, NoMediaStream, TwilioRejected
 from twilio_plugin.services.answer_call import leg_url
 from twilio_plugin.services.call_document import document_or_url
 from twilio_plugin.services.end_stream import end_stream
+from twilio_plugin.services.outbound_guard import OutboundGuard
 from twilio_plugin.services.ports import Calling, Clock, ConnectionGone, Connections, Streams, Utterances
 
 _BELONGS_TO = {
@@ -22,6 +24,7 @@ _BELONGS_TO = {
     "twiml": ("update",),
     "url": ("update",),
     "handoff_data": ("hand_off",),
+    "time_limit": ("limit",),
 }
 _GOES_ON = "in-progress"  # the status of a call that is told something without Twilio's REST API
 
@@ -36,6 +39,7 @@ class Controller:
     connections: Callable[[], Connections]
     """Asked for only where something goes over a ConversationRelay session."""
     clock: Clock
+    guard: OutboundGuard
     phone_number: str
     default_region: str
     stay_seconds: int
@@ -50,15 +54,17 @@ def control_call(request: ControlCall, by: Controller) -> ControlledCall:
     Only a ConversationRelay session takes keys, and a hand-off, over its own socket.
 
     Raises:
-        InvalidRequest, InvalidPhoneNumber: refused before Twilio.
+        InvalidRequest, InvalidPhoneNumber, RecipientNotAllowed: refused before Twilio.
         NoMediaStream: a hand-off, or keys, for a session that is over.
         StorageUnavailable: nothing was asked of Twilio.
-        TwilioRejected: above all 21220, the call is over; 20404, there is none.
+        TwilioRejected: above all 21220, the call is over, which is no error of `limit`; 20404, there is none.
         TwilioUnavailable, SendOutcomeUnknown: see `twilio_plugin.errors`.
     """
     _refuse_what_does_not_belong(request)
     if request.action == "end":
         return ControlledCall(call_sid=request.call_sid, status=by.calling.end(request.call_sid))
+    if request.action == "limit":
+        return ControlledCall(call_sid=request.call_sid, status=_limit(request, by))
     stream = by.streams.of_call(request.call_sid)
     if request.action == "hand_off" or (request.action == "send_digits" and _is_relayed(stream)):
         _send(stream, _message(request, by), by)
@@ -80,7 +86,7 @@ def _message(request: ControlCall, by: Controller) -> str:
     data = request.handoff_data or {}
     if "to" in data:
         raise InvalidRequest("`handoff_data` has a `to`: give the number to connect the person to as `to` beside it.")
-    return relay.end(data | ({"to": e164(request.to, default_region=by.default_region)} if request.to else {}))
+    return relay.end(data | ({"to": _number(request.to, by)} if request.to else {}))
 
 
 def _send(stream: Stream | None, message: str, by: Controller) -> None:
@@ -109,8 +115,29 @@ def _document(request: ControlCall, stream: Stream | None, by: Controller) -> tu
         return twiml.document(twiml.press(_digits(request)), _afterwards(stream, by)), None
     if not request.to:
         raise InvalidRequest("`to` is missing: the number to connect the person to.")
-    number = e164(request.to, default_region=by.default_region)
-    return twiml.document(twiml.dial(number, caller_id=by.phone_number)), None
+    return twiml.document(
+        twiml.dial(_number(request.to, by), caller_id=by.phone_number, time_limit=by.guard.limits.max_call_seconds)
+    ), None
+
+
+def _number(written: str, by: Controller) -> str:
+    """A number that the person may be connected to."""
+    number = e164(written, default_region=by.default_region)
+    by.guard.admit(Address("phone", by.phone_number), Address("phone", number), "call")
+    return number
+
+
+def _limit(request: ControlCall, by: Controller) -> str:
+    if request.time_limit is None:
+        raise InvalidRequest("`time_limit` is missing: the seconds that the call may last.")
+    try:
+        return by.calling.limit(request.call_sid, min(request.time_limit, by.guard.limits.max_call_seconds))
+    except TwilioRejected:
+        # It is asked for of every person's call. Some have hung up by then, and there is nothing left to limit.
+        call = by.calling.fetch(request.call_sid)
+        if call and call.ended:
+            return call.status
+        raise
 
 
 def _afterwards(stream: Stream | None, by: Controller) -> twiml.Verb:

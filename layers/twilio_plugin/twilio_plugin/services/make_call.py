@@ -12,11 +12,13 @@ from twilio_plugin.domain import actions, twiml
 from twilio_plugin.domain.address import Address
 from twilio_plugin.domain.call import CallRequest, CallUpdate
 from twilio_plugin.domain.events import CallStarted, event_id
+from twilio_plugin.domain.guards import Draw
 from twilio_plugin.domain.machine_detection import MachineDetection
 from twilio_plugin.domain.phone_number import e164
 from twilio_plugin.domain.timestamp import iso
 from twilio_plugin.errors import InvalidRequest, PluginError, SendOutcomeUnknown, StorageUnavailable
 from twilio_plugin.services.call_document import document_or_url, spoken_document
+from twilio_plugin.services.outbound_guard import OutboundGuard
 from twilio_plugin.services.ports import Calling, CallRequests, Clock
 
 
@@ -26,6 +28,7 @@ class Caller:
 
     requests: CallRequests
     calling: Calling
+    guard: OutboundGuard
     clock: Clock
     phone_number: str
     default_region: str
@@ -39,14 +42,15 @@ def make_call(request: actions.MakeCall, request_id: str, by: Caller) -> actions
     `request_id` stands in for the idempotency key where the caller gave none: Lambda keeps it over its own retries.
 
     Raises:
-        InvalidRequest, InvalidPhoneNumber: refused before Twilio.
+        InvalidRequest, InvalidPhoneNumber, RecipientNotAllowed, CeilingReached: refused before Twilio.
         TwilioRejected, TwilioUnavailable, SendOutcomeUnknown, IdempotencyKeyReused, SendInProgress: see
             `twilio_plugin.errors`.
     """
-    call = prepare(request, request_id, by)
+    call = _request(request, request_id, by)
+    by.guard.admit(call.sender, call.recipient, "call")
     made = by.requests.claim(call)
     if made is None:
-        made = _hand_over(call, by)
+        made = _hand_over(call, _counted(call, by), by)
         try:
             by.requests.record_made(call, made, started_event(call, made, iso(by.clock())))
         except StorageUnavailable:
@@ -65,8 +69,14 @@ def prepare(request: actions.MakeCall, request_id: str, by: Caller) -> CallReque
     """The call that `make_call` makes, refused where it refuses it. Nothing is changed or called.
 
     Raises:
-        InvalidRequest, InvalidPhoneNumber: as `make_call`.
+        InvalidRequest, InvalidPhoneNumber, RecipientNotAllowed: as `make_call`.
     """
+    call = _request(request, request_id, by)
+    by.guard.check(call.recipient)
+    return call
+
+
+def _request(request: actions.MakeCall, request_id: str, by: Caller) -> CallRequest:
     document, url = document_or_url(request.say, request.twiml, request.url)
     if request.voice_mode and (document or url):
         raise InvalidRequest("`voice_mode` says how the person talks to the agent: it goes without `say`, `twiml` and `url`.")
@@ -82,7 +92,7 @@ def prepare(request: actions.MakeCall, request_id: str, by: Caller) -> CallReque
         fingerprint=hashlib.sha256(facts.encode()).hexdigest(),
         sender=Address("phone", sender),
         recipient=Address("phone", recipient),
-        time_limit=request.time_limit,
+        time_limit=min(request.time_limit, by.guard.limits.max_call_seconds),
         twiml=document,
         url=url,
         voice_mode=request.voice_mode,
@@ -116,7 +126,17 @@ def _machine_detection(asked: actions.DetectMachine | None) -> MachineDetection 
     return MachineDetection(asked.on_machine, document)
 
 
-def _hand_over(call: CallRequest, by: Caller) -> CallUpdate:
+def _counted(call: CallRequest, by: Caller) -> tuple[Draw, ...]:
+    """What the call takes of the ceilings, behind its claim: a key that comes again is answered and counts nothing."""
+    try:
+        return by.guard.take_call(call)
+    except PluginError:
+        with suppress(StorageUnavailable):
+            by.requests.release(call)
+        raise
+
+
+def _hand_over(call: CallRequest, counted: tuple[Draw, ...], by: Caller) -> CallUpdate:
     try:
         return by.calling.make(call)
     except PluginError as error:
@@ -126,4 +146,5 @@ def _hand_over(call: CallRequest, by: Caller) -> CallUpdate:
                 by.requests.mark_unknown(call)
             else:
                 by.requests.release(call)
+                by.guard.call_not_made(call, counted)
         raise

@@ -11,7 +11,8 @@ if TYPE_CHECKING:  # a webhook does not pay for what only sends need
     from twilio_plugin.domain.agent import AgentAnswer, AgentRequest
     from twilio_plugin.domain.call import Call, CallRequest, CallUpdate
     from twilio_plugin.domain.conversation import Entry
-    from twilio_plugin.domain.events import Event
+    from twilio_plugin.domain.events import Event, GuardRefused
+    from twilio_plugin.domain.guards import Draw
     from twilio_plugin.domain.inbound_turn import SettledTurn, TextTurn
     from twilio_plugin.domain.media_stream import Frame
     from twilio_plugin.domain.message_status import StatusUpdate
@@ -192,6 +193,9 @@ class Calling(Protocol):
 
     def end(self, call_sid: str) -> str:
         """Hang up; the status. Raises as `make`."""
+
+    def limit(self, call_sid: str, seconds: int) -> str:
+        """Have Twilio end a live call when it is so old; its status. Raises as `make`."""
 
     def fetch(self, call_sid: str) -> CallUpdate | None:
         """What Twilio says of a call now; None for one it does not know. Raises StorageUnavailable."""
@@ -533,3 +537,22 @@ class SettingsBefore(Protocol):
 
     def forget(self, key: str) -> None:
         """It is put back."""
+
+
+class Counters(Protocol):
+    """How much of each ceiling is used. What a function that died had taken stays taken until the period is over."""
+
+    def take(self, draws: Sequence[Draw]) -> Draw | None:
+        """Take all of them or none: the first one that would pass its limit is returned."""
+
+    def give_back(self, draws: Sequence[Draw]) -> None:
+        """What was taken was not used after all."""
+
+    def hold(self, holder: str, draw: Draw) -> bool:
+        """Take it for somebody, once: for one who holds already, nothing is taken and True. False past the limit."""
+
+    def release(self, holder: str, *, used: int) -> bool:
+        """Give back what the holder has not used; its last word. False if it holds nothing, or no longer."""
+
+    def refuse(self, event: GuardRefused, period: str) -> bool:
+        """Announce that a guard refused. False if that is announced already for its conversation and period."""

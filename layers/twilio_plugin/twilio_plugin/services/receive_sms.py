@@ -8,11 +8,15 @@ from twilio_plugin.domain.message import InboundMessage
 from twilio_plugin.domain.opt_out import ContactState, OptOutType, concerns_the_ledger, opt_out_type, state_after
 from twilio_plugin.domain.timestamp import iso
 from twilio_plugin.errors import StorageUnavailable
+from twilio_plugin.services.inbound_guard import InboundGuard
 from twilio_plugin.services.ports import Clock, Conversations, LedgerChange, LedgerMoved
 
 
-def receive_sms(message: InboundMessage, conversations: Conversations, clock: Clock) -> bool:
+def receive_sms(message: InboundMessage, conversations: Conversations, guard: InboundGuard, clock: Clock) -> bool:
     """Store and announce one inbound text. False if it had been stored before.
+
+    What the guard holds back is stored and not announced: the agent does not hear of it, so nobody answers, and nothing more
+    is spent. STOP, START and HELP always pass.
 
     Raises:
         StorageUnavailable: nothing was stored; Twilio may deliver it again.
@@ -24,15 +28,20 @@ def receive_sms(message: InboundMessage, conversations: Conversations, clock: Cl
             before = conversations.contact_state(message.conversation_id)
         kind = opt_out_type(message.body, message.twilio_opt_out_type, contact=before)
         after = state_after(kind, before)
-        events: list[Event] = [_received(message, kind, now)]
+        counted = () if kind else guard.take_text(message)
+        events: list[Event] = [] if counted is None else [_received(message, kind, now)]
         ledger = None
         if after != before:
             ledger = LedgerChange(message.conversation_id, before, after)
             events.append(_opt_out_changed(message, after, now))
         try:
-            return conversations.add_received(_entry(message, kind, now), events, ledger)
+            new = conversations.add_received(_entry(message, kind, now), events, ledger)
         except LedgerMoved:
+            guard.give_back(counted or ())
             continue
+        if not new:
+            guard.give_back(counted or ())
+        return new
     raise StorageUnavailable("The opt-out ledger kept changing while a text was stored.")
 
 

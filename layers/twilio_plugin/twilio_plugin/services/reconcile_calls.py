@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from twilio_plugin.domain.call import CallRequest, CallUpdate
+from twilio_plugin.domain.call import Call, CallRequest, CallUpdate
 from twilio_plugin.domain.events import CallEnded, event_id
 from twilio_plugin.domain.timestamp import iso
-from twilio_plugin.errors import StorageUnavailable
+from twilio_plugin.errors import PluginError, SendOutcomeUnknown, StorageUnavailable, TwilioRejected, TwilioUnavailable
+from twilio_plugin.services.call_minutes import CallMinutes, requested
 from twilio_plugin.services.make_call import started_event
 from twilio_plugin.services.ports import Calling, CallRequests, Calls, Clock
 from twilio_plugin.services.track_call import track_call
@@ -31,11 +32,14 @@ class CallReconciler:
     requests: CallRequests
     calls: Calls
     calling: Calling
+    minutes: CallMinutes
     clock: Clock
     account_sid: str
     request: timedelta = timedelta(minutes=2)
     not_made: timedelta = timedelta(minutes=15)
     active: timedelta = timedelta(minutes=10)
+    overdue: timedelta = timedelta(minutes=5)
+    """Behind its limit, when Twilio should have ended a call and has not."""
 
 
 def reconcile_calls(by: CallReconciler) -> ReconciledCalls:
@@ -43,10 +47,11 @@ def reconcile_calls(by: CallReconciler) -> ReconciledCalls:
 
     Raises:
         StorageUnavailable: Twilio or a table could not be read; whatever could be settled is.
+        TwilioRejected, TwilioUnavailable, SendOutcomeUnknown: so is it where Twilio did not end a call.
     """
     now = by.clock()
     outcomes: list[str] = []
-    failures: list[StorageUnavailable] = []
+    failures: list[PluginError] = []
     for request, claimed in by.requests.unsettled(before=now - by.request):
         try:
             outcomes.append(_settle(request, claimed, by, now))
@@ -54,8 +59,8 @@ def reconcile_calls(by: CallReconciler) -> ReconciledCalls:
             failures.append(failure)
     for call in by.calls.unended(before=now - by.active):
         try:
-            outcomes.append(_look_after(call.call_sid, by))
-        except StorageUnavailable as failure:
+            outcomes.append(_look_after(call, by, now))
+        except (StorageUnavailable, TwilioRejected, TwilioUnavailable, SendOutcomeUnknown) as failure:
             failures.append(failure)
     if failures:
         raise failures[0]
@@ -74,11 +79,12 @@ def _settle(request: CallRequest, claimed: datetime, by: CallReconciler, now: da
         began = replace(made, status="queued") if made.ended else made
         by.requests.record_made(request, began, started_event(request, began, iso(claimed)))
         if made.ended:
-            track_call(replace(made, request_id=request.request_id), by.calls, by.clock)
+            _end(replace(made, request_id=request.request_id), by)
         return "made"
     if now - claimed < by.not_made:
         return "unknown"
-    by.requests.record_not_made(request, _not_made(request, claimed, by.account_sid, iso(now)))
+    if by.requests.record_not_made(request, _not_made(request, claimed, by.account_sid, iso(now))):
+        by.minutes.never_made(requested(request.request_id))
     return "not_made"
 
 
@@ -92,15 +98,23 @@ def _find(request: CallRequest, claimed: datetime, by: CallReconciler) -> CallUp
     return next((call for call in listed if requested.get(call.call_sid) is None), None)
 
 
-def _look_after(call_sid: str, by: CallReconciler) -> str:
-    """A call whose end was never reported ends when Twilio says that it has."""
-    update = by.calling.fetch(call_sid)
+def _look_after(call: Call, by: CallReconciler, now: datetime) -> str:
+    """A call whose end was never reported ends when Twilio says that it has, and one that should long be over is ended."""
+    update = by.calling.fetch(call.call_sid)
     if update is None or update.ended:
         if update:
-            track_call(update, by.calls, by.clock)
-        by.calls.no_longer_active(call_sid)
+            _end(replace(update, request_id=call.request_id), by)
+        by.calls.no_longer_active(call.call_sid)
         return "ended"
+    longest = timedelta(seconds=by.minutes.limits.max_call_seconds) + by.overdue
+    if now - datetime.fromisoformat(call.started_at) > longest:
+        by.calling.end(call.call_sid)
     return "active"
+
+
+def _end(update: CallUpdate, by: CallReconciler) -> None:
+    track_call(update, by.calls, by.clock)
+    by.minutes.over(update)
 
 
 def _not_made(request: CallRequest, claimed: datetime, account_sid: str, now: str) -> CallEnded:

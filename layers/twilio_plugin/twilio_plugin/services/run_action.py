@@ -10,7 +10,7 @@ from twilio_plugin.domain.natural_text.request import Question
 from twilio_plugin.domain.natural_text.understand import understand
 from twilio_plugin.domain.reply import reply
 from twilio_plugin.domain.validation import validated
-from twilio_plugin.errors import InvalidRequest, RecipientOptedOut
+from twilio_plugin.errors import CeilingReached, InvalidRequest, RecipientNotAllowed, RecipientOptedOut
 from twilio_plugin.services import make_call, send_message
 
 _NAMES = ", ".join(one.name for one in ACTIONS)
@@ -45,7 +45,7 @@ def run_action(asked: RunAction, request_id: str, by: Agent) -> RanAction:
             return _refusal(action, understood.sentence, understood.sentence)
         action = next(one for one in ACTIONS if one.name == understood.action)
         return _act(action, understood.fields, asked, request_id, by)
-    except (InvalidRequest, RecipientOptedOut) as error:
+    except (InvalidRequest, RecipientNotAllowed, RecipientOptedOut, CeilingReached) as error:
         return _refusal(action, str(error), f"I can't do that. {error}")
 
 

@@ -12,11 +12,13 @@ from twilio_plugin.domain.address import masked
 from twilio_plugin.domain.composition import compose
 from twilio_plugin.domain.conversation import Entry
 from twilio_plugin.domain.events import SmsSent, event_id
+from twilio_plugin.domain.guards import Draw
 from twilio_plugin.domain.message import Media
 from twilio_plugin.domain.outbound import Part, Receipt
 from twilio_plugin.domain.timestamp import iso
 from twilio_plugin.errors import PluginError, RecipientOptedOut, SendOutcomeUnknown, StorageUnavailable, TwilioRejected
 from twilio_plugin.services.learn_opt_out import OPTED_OUT, learn_opt_out
+from twilio_plugin.services.outbound_guard import OutboundGuard
 from twilio_plugin.services.ports import Clock, Conversations, Sends, Texting
 
 
@@ -27,6 +29,7 @@ class Sender:
     conversations: Conversations
     sends: Sends
     texting: Texting
+    guard: OutboundGuard
     clock: Clock
     phone_number: str
     default_region: str
@@ -41,12 +44,15 @@ def send_message(request: SendMessage, request_id: str, by: Sender) -> SendResul
     `request_id` stands in for the idempotency key where the caller gave none: Lambda keeps it over its own retries.
 
     Raises:
-        InvalidPhoneNumber, InvalidMessage, MediaNotAllowed, RecipientOptedOut: refused before Twilio.
+        InvalidPhoneNumber, InvalidMessage, MediaNotAllowed, RecipientNotAllowed, RecipientOptedOut: refused before Twilio.
+        CeilingReached: so is the part it stopped at; parts before it are sent.
         TwilioRejected, TwilioUnavailable, SendOutcomeUnknown: the part it stopped at; parts before it are sent.
         IdempotencyKeyReused, SendInProgress: see `twilio_plugin.errors`.
     """
-    parts = prepare(request, request_id, by)
+    parts = _compose(request, request_id, by)
     first = parts[0]
+    by.guard.admit(first.sender, first.recipient, "text")
+    _refuse_opted_out(first, by)
     return SendResult(
         conversation_id=first.conversation_id,
         to=str(first.recipient),
@@ -59,24 +65,32 @@ def prepare(request: SendMessage, request_id: str, by: Sender) -> list[Part]:
     """The parts that `send_message` sends, at least one, refused where it refuses them. Nothing is changed or sent.
 
     Raises:
-        InvalidPhoneNumber, InvalidMessage, MediaNotAllowed, RecipientOptedOut: as `send_message`.
+        InvalidPhoneNumber, InvalidMessage, MediaNotAllowed, RecipientNotAllowed, RecipientOptedOut: as `send_message`.
     """
+    parts = _compose(request, request_id, by)
+    by.guard.check(parts[0].recipient)
+    _refuse_opted_out(parts[0], by)
+    return parts
+
+
+def _compose(request: SendMessage, request_id: str, by: Sender) -> list[Part]:
     send_id = request.idempotency_key or request_id
-    parts = compose(request, send_id, phone_number=by.phone_number, default_region=by.default_region)
-    first = parts[0]
-    if by.conversations.contact_state(first.conversation_id) == "opted_out":
+    return compose(request, send_id, phone_number=by.phone_number, default_region=by.default_region)
+
+
+def _refuse_opted_out(part: Part, by: Sender) -> None:
+    if by.conversations.contact_state(part.conversation_id) == "opted_out":
         raise RecipientOptedOut(
-            f"{masked(str(first.recipient))} said STOP to {masked(str(first.sender))} ({OPTED_OUT}). "
+            f"{masked(str(part.recipient))} said STOP to {masked(str(part.sender))} ({OPTED_OUT}). "
             "Do not text them; they can reopen it by texting START."
         )
-    return parts
 
 
 def _send_part(part: Part, by: Sender) -> SentMessage:
     try:
         receipt = by.sends.claim(part)
         if receipt is None:
-            receipt = _hand_over(part, by)
+            receipt = _hand_over(part, _counted(part, by), by)
             _record(part, receipt, by)
     except PluginError as error:
         if part.parts > 1:
@@ -91,7 +105,17 @@ def _send_part(part: Part, by: Sender) -> SentMessage:
     )
 
 
-def _hand_over(part: Part, by: Sender) -> Receipt:
+def _counted(part: Part, by: Sender) -> tuple[Draw, ...]:
+    """What the part takes of the ceilings, behind its claim: a key that comes again is answered and counts nothing."""
+    try:
+        return by.guard.take_text(part)
+    except PluginError:
+        with suppress(StorageUnavailable):
+            by.sends.release(part)
+        raise
+
+
+def _hand_over(part: Part, counted: tuple[Draw, ...], by: Sender) -> Receipt:
     try:
         return by.texting.send(part)
     except PluginError as error:
@@ -102,6 +126,7 @@ def _hand_over(part: Part, by: Sender) -> Receipt:
                 by.sends.mark_unknown(part)
             else:
                 by.sends.release(part)
+                by.guard.give_back(counted)
         if isinstance(error, TwilioRejected) and error.twilio_code == OPTED_OUT:
             with suppress(StorageUnavailable):
                 _learn_opt_out(part, by)

@@ -36,6 +36,7 @@ def voice_webhook() -> Handler:
     outbox, conversations = parts.tables(env)
     streams = parts.streams(env, outbox)
     auth_tokens = parts.auth_tokens(env.twilio_secret)
+    guard = parts.inbound_guard(env)
     warmer = parts.warmer()
     wanted_soon: dict[VoiceMode, list[str]] = {
         "stream": [env.stream_authorizer_function, env.media_stream_function, env.call_session_function],
@@ -54,6 +55,7 @@ def voice_webhook() -> Handler:
     by = Answering(
         calls=parts.calls(env, outbox),
         streams=streams,
+        guard=guard,
         clock=parts.now,
         greeting=env.greeting,
         sorry=SORRY,
@@ -81,7 +83,14 @@ def voice_webhook() -> Handler:
         return twiml(document)
 
     is_signed = parts.is_signed(env.twilio_secret)
-    return webhook(use_case, is_signed, env.twilio_webhook_url, twiml(apology(SORRY)), whatever_happens=True)
+    return webhook(
+        use_case,
+        is_signed,
+        env.twilio_webhook_url,
+        twiml(apology(SORRY)),
+        admits_source=guard.limits.admits_source,
+        whatever_happens=True,
+    )
 
 
 def gather_webhook() -> Handler:
@@ -112,8 +121,14 @@ def gather_webhook() -> Handler:
         logger.info("gathered", extra={"outcome": outcome, "step": place and place.step})
         return twiml(document)
 
-    is_signed = parts.is_signed(env.twilio_secret)
-    return webhook(use_case, is_signed, env.twilio_webhook_url, twiml(apology(SORRY)), whatever_happens=True)
+    return webhook(
+        use_case,
+        parts.is_signed(env.twilio_secret),
+        env.twilio_webhook_url,
+        twiml(apology(SORRY)),
+        admits_source=config.limits(env.guards).admits_source,
+        whatever_happens=True,
+    )
 
 
 def make_call() -> Handler:
@@ -139,6 +154,7 @@ def caller(env: config.MakeCall | config.RunAction) -> Caller:
     return Caller(
         requests=CallRequestsTable(parts.dynamodb(), claims, env.calls_table, parts.calls(env, outbox), outbox),
         calling=parts.calling(env),
+        guard=parts.outbound_guard(env),
         clock=parts.now,
         phone_number=env.twilio_phone_number,
         default_region=env.phone_default_region,
@@ -170,6 +186,7 @@ def controller(env: config.ControlCall | config.Bridge) -> Controller:
         utterances=parts.utterances(env, outbox, conversations),
         connections=cache(lambda: parts.connections(env.websocket_management_url)),
         clock=parts.now,
+        guard=parts.outbound_guard(env),
         phone_number=env.twilio_phone_number,
         default_region=env.phone_default_region,
         stay_seconds=config.number(env.reply_timeout, "REPLY_TIMEOUT"),

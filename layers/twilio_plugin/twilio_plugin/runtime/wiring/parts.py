@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from twilio_plugin.adapters.calls import CallsTable
     from twilio_plugin.adapters.connections import ApiGatewayConnections
     from twilio_plugin.adapters.conversations import ConversationsTable
+    from twilio_plugin.adapters.counters import CountersTable
     from twilio_plugin.adapters.dynamodb import DynamoDB
     from twilio_plugin.adapters.event_bus import EventBridgeBus
     from twilio_plugin.adapters.gathering import GatheringTable
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from twilio_plugin.adapters.utterances import UtterancesTable
     from twilio_plugin.domain.gather import Manner
     from twilio_plugin.runtime.http import Form, IsSigned
+    from twilio_plugin.services.call_minutes import CallMinutes
+    from twilio_plugin.services.inbound_guard import InboundGuard
+    from twilio_plugin.services.outbound_guard import OutboundGuard
     from twilio_plugin.services.start_stream import AuthTokens
 
 # Short, because Twilio waits 15 s and a person on the phone less; boto3 repeats what is safe to repeat.
@@ -82,6 +86,20 @@ class _WithTwilio(Protocol):
 class _WithCallbacks(_WithTwilio, Protocol):
     @property
     def twilio_webhook_url(self) -> str: ...
+
+
+class _WithGuards(_WithOutbox, Protocol):
+    @property
+    def conversations_table(self) -> str: ...
+    @property
+    def guards(self) -> str: ...
+
+
+class _WithOutboundGuards(_WithGuards, Protocol):
+    @property
+    def twilio_account_sid(self) -> str: ...
+    @property
+    def twilio_phone_number(self) -> str: ...
 
 
 def tables(env: _WithConversations) -> tuple[OutboxTable, ConversationsTable]:
@@ -161,6 +179,37 @@ def manner(env: _WithManner) -> Manner:
 def reply_timeout(written: str) -> timedelta:
     """How long a person waits for a word of the agent."""
     return timedelta(seconds=config.number(written, "REPLY_TIMEOUT"))
+
+
+def counters(env: _WithGuards) -> CountersTable:
+    """What is used of each ceiling."""
+    from twilio_plugin.adapters.counters import CountersTable
+
+    return CountersTable(dynamodb(), env.conversations_table, outbox(env))
+
+
+def outbound_guard(env: _WithOutboundGuards) -> OutboundGuard:
+    """What texts and calls of ours are held to."""
+    from twilio_plugin.domain.destination import allowed_countries
+    from twilio_plugin.services.outbound_guard import OutboundGuard
+
+    limits = config.limits(env.guards)
+    countries = allowed_countries(limits.allowed_countries, env.twilio_phone_number)
+    return OutboundGuard(limits, countries, counters(env), now, env.twilio_account_sid)
+
+
+def inbound_guard(env: _WithGuards) -> InboundGuard:
+    """What people's texts and calls are held to."""
+    from twilio_plugin.services.inbound_guard import InboundGuard
+
+    return InboundGuard(config.limits(env.guards), counters(env), now)
+
+
+def call_minutes(env: _WithGuards) -> CallMinutes:
+    """The minutes that calls hold."""
+    from twilio_plugin.services.call_minutes import CallMinutes
+
+    return CallMinutes(config.limits(env.guards), counters(env), now)
 
 
 def frames(table: str) -> MediaFrames:

@@ -25,7 +25,11 @@ def stream_authorizer() -> Handler:
     from twilio_plugin.runtime.websocket import authorizer
 
     env = config.read(config.StreamAuthorizer)
-    return authorizer(parts.is_signed_handshake(env.twilio_secret), env.twilio_websocket_url)
+    return authorizer(
+        parts.is_signed_handshake(env.twilio_secret),
+        env.twilio_websocket_url,
+        admits_source=config.limits(env.guards).admits_source,
+    )
 
 
 def frame_ingest() -> Handler:

@@ -24,14 +24,21 @@ def sms_webhook() -> Handler:
 
     env = config.read(config.SmsWebhook)
     _, conversations = parts.tables(env)
+    guard = parts.inbound_guard(env)
 
     def use_case(form: Form, _query: Mapping[str, str]) -> None:
         message = inbound_message(form)
         logger.append_keys(message_sid=message.message_sid)
-        new = receive_sms(message, conversations, parts.now)
+        new = receive_sms(message, conversations, guard, parts.now)
         logger.info("text received", extra={"conversation_id": message.conversation_id, "kind": message.kind, "new": new})
 
-    return webhook(use_case, parts.is_signed(env.twilio_secret), env.twilio_webhook_url, twiml())
+    return webhook(
+        use_case,
+        parts.is_signed(env.twilio_secret),
+        env.twilio_webhook_url,
+        twiml(),
+        admits_source=guard.limits.admits_source,
+    )
 
 
 def send_sms() -> Handler:
@@ -72,6 +79,7 @@ def sender(env: config.Send | config.RunAction | config.Bridge) -> Sender:
         conversations=conversations,
         sends=SendsTable(parts.dynamodb(), env.conversations_table, outbox, conversations, parts.now),
         texting=parts.texting(env),
+        guard=parts.outbound_guard(env),
         clock=parts.now,
         phone_number=env.twilio_phone_number,
         default_region=env.phone_default_region,

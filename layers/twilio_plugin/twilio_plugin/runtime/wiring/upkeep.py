@@ -33,6 +33,7 @@ def status_webhook() -> Handler:
     calls, streams = parts.calls(env, outbox), parts.streams(env, outbox)
     utterances = parts.utterances(env, outbox, conversations)
     ender = StreamEnder(streams, utterances, parts.frames(env.media_frames_table), parts.now)
+    minutes = parts.call_minutes(env)
 
     def message(form: Form, query: Mapping[str, str]) -> None:
         update = status_update(form, query)
@@ -45,6 +46,7 @@ def status_webhook() -> Handler:
         new = track_call(update, calls, parts.now)
         if update.ended:
             call_ended(update.call_sid, ender)
+            minutes.over(update)
         logger.info("call status", extra={"status": update.status, "new": new})
 
     def machine(form: Form, query: Mapping[str, str]) -> None:
@@ -69,7 +71,13 @@ def status_webhook() -> Handler:
             logger.append_keys(call_sid=form["CallSid"])
         tracks[subject(form)](form, query)
 
-    return webhook(use_case, parts.is_signed(env.twilio_secret), env.twilio_webhook_url, no_content())
+    return webhook(
+        use_case,
+        parts.is_signed(env.twilio_secret),
+        env.twilio_webhook_url,
+        no_content(),
+        admits_source=minutes.limits.admits_source,
+    )
 
 
 def event_relay() -> Handler:
@@ -111,6 +119,7 @@ def reconcile() -> Handler:
         requests=CallRequestsTable(parts.dynamodb(), claims, env.calls_table, calls, outbox),
         calls=calls,
         calling=parts.calling(env),
+        minutes=parts.call_minutes(env),
         clock=parts.now,
         account_sid=env.twilio_account_sid,
     )
