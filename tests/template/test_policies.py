@@ -380,6 +380,7 @@ def test_nobody_reads_both_secrets_and_who_answers_webhooks_cannot_call_twilio(s
         "make-call",
         "reconcile",
         "run-action",
+        "say",
         "send-mms",
         "send-sms",
     }
