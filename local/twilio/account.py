@@ -8,6 +8,7 @@ from datetime import datetime
 from .messages import API_VERSION, now, rfc2822
 from .numbers import Number, Route
 from .services import Service
+from .standing import Standing
 
 MAGIC_SENDER = "+15005550006"  # https://www.twilio.com/docs/iam/test-credentials: may send, though nobody owns it
 
@@ -25,6 +26,7 @@ class Account:
     api_keys: dict[str, str] = field(default_factory=dict)
     services: dict[str, Service] = field(default_factory=dict)
     secondary_auth_token: str | None = None
+    standing: Standing = field(default_factory=Standing)
     date_created: datetime = field(default_factory=now)
 
     @property
@@ -83,13 +85,13 @@ class Account:
             "friendly_name": "Twilio stand-in",
             "owner_account_sid": self.sid,
             "sid": self.sid,
-            "status": "active",
+            "status": self.standing.status,
             "subresource_uris": {
                 "calls": f"{uri}/Calls.json",
                 "incoming_phone_numbers": f"{uri}/IncomingPhoneNumbers.json",
                 "messages": f"{uri}/Messages.json",
             },
-            "type": "Full",
+            "type": self.standing.type,
             "uri": f"{uri}.json",
         }
 
@@ -97,4 +99,9 @@ class Account:
         """The JSON of the numbers whose digits contain ``pattern``, in which ``*`` stands for one digit."""
         wanted = re.compile(re.escape(pattern or "").replace(r"\*", r"\d"))
         found = [number for number in self.numbers.values() if wanted.search(number.phone_number)]
-        return [number.resource(self.sid, self.date_created) for number in found]
+        return [self.number_resource(number) for number in found]
+
+    def number_resource(self, number: Number) -> dict[str, object]:
+        """The JSON of one of them."""
+        capabilities = self.standing.capabilities(number.phone_number)
+        return number.resource(self.sid, self.date_created) | {"capabilities": capabilities}

@@ -10,6 +10,7 @@ from .rest_account import AccountRoutes
 from .rest_calls import CallRoutes
 from .rest_messages import MessageRoutes
 from .rest_services import ServiceRoutes
+from .rest_standing import StandingRoutes
 from .switchboard import Switchboard
 
 MAX_REQUEST = 32 * 1024 * 1024  # bytes; media given to the control routes are base64
@@ -21,7 +22,7 @@ def application_of(switchboard: Switchboard) -> web.Application:
         middlewares=[rest_middleware(switchboard), control_middleware],
         client_max_size=MAX_REQUEST,
     )
-    for routes in (MessageRoutes, CallRoutes, AccountRoutes, ServiceRoutes, ControlRoutes, CallControlRoutes):
+    for routes in (MessageRoutes, CallRoutes, AccountRoutes, ServiceRoutes, StandingRoutes, ControlRoutes, CallControlRoutes):
         application.add_routes(routes(switchboard).routes)
     application.add_routes(cdn_routes(switchboard))
     return application

@@ -7,6 +7,7 @@ import base64
 import binascii
 import ipaddress
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict, replace
 
 from aiohttp import web
 
@@ -33,6 +34,8 @@ POST   /_standin/sms_url             {"url"}: where inbound texts go, whatever t
 GET    /_standin/numbers             the account's numbers and where what comes in for them goes
 POST   /_standin/numbers             {"phone_number", settings of an IncomingPhoneNumber...}: changes one, or adds it
 POST   /_standin/services            {"friendly_name", "numbers", settings...}: adds a Messaging Service; answers with its SID
+GET    /_standin/standing            what Twilio and carriers let the account do
+POST   /_standin/standing            {"status", "type", "no_calls_to"...}: takes it away; see local/twilio/standing.py
 """
 
 
@@ -54,6 +57,8 @@ class ControlRoutes:
             web.get("/_standin/numbers", self.numbers),
             web.post("/_standin/numbers", self.set_number),
             web.post("/_standin/services", self.add_service),
+            web.get("/_standin/standing", self.standing),
+            web.post("/_standin/standing", self.set_standing),
         ]
 
     async def help(self, _request: web.Request) -> web.StreamResponse:
@@ -130,6 +135,16 @@ class ControlRoutes:
         service, account = Service(**await json_object(request)), self._switchboard.account
         account.services[service.sid] = service
         return web.json_response(service.resource(account.sid, account.date_created))
+
+    async def standing(self, _request: web.Request) -> web.StreamResponse:
+        """All of it."""
+        return web.json_response(asdict(self._switchboard.account.standing))
+
+    async def set_standing(self, request: web.Request) -> web.StreamResponse:
+        """Change what is given."""
+        account = self._switchboard.account
+        account.standing = replace(account.standing, **await json_object(request))
+        return await self.standing(request)
 
 
 @web.middleware

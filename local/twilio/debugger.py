@@ -4,7 +4,10 @@ Codes: https://www.twilio.com/docs/api/errors. The title of 64101 was not found.
 """
 
 from collections import deque
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+
+from .messages import now
 
 ALERT_TEXTS = {
     11100: "Invalid URL format",
@@ -45,10 +48,11 @@ class Alert:
     detail: str
     message_sid: str | None = None
     call_sid: str | None = None
+    at: datetime = field(default_factory=now)
 
     def as_dict(self) -> dict[str, object]:
         """For JSON."""
-        return asdict(self)
+        return asdict(self) | {"at": self.at.isoformat()}
 
 
 class Debugger:

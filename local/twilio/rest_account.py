@@ -59,7 +59,7 @@ class AccountRoutes:
         return self._answer(number)
 
     def _answer(self, number: Number) -> web.StreamResponse:
-        return answer_json(number.resource(self._account.sid, self._account.date_created))
+        return answer_json(self._account.number_resource(number))
 
     def _number(self, request: web.Request) -> Number:
         sid = request.match_info["number"]

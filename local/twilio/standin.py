@@ -28,6 +28,7 @@ from .messages import Message, copy_of
 from .numbers import Number
 from .server import ServerThread
 from .services import Service
+from .standing import Standing
 from .switchboard import Settings, Switchboard
 from .voice.clock import Clock
 from .voice.line import Voice
@@ -126,6 +127,37 @@ class TwilioStandIn(People):
         """One more Messaging Service; its SID."""
         self._account.services[service.sid] = service
         return service.sid
+
+    @property
+    def services(self) -> list[str]:
+        """The SIDs of the Messaging Services, oldest first."""
+        return list(self._account.services)
+
+    def remove_service(self, sid: str) -> None:
+        """That service is deleted; its numbers stay."""
+        del self._account.services[sid]
+
+    def release_number(self, phone_number: str) -> Number:
+        """The account gives a number back; `set_number` buys it again. Raises KeyError where it is not the account's."""
+        for service in self._account.services.values():
+            service.numbers = [number for number in service.numbers if number != phone_number]
+        return self._account.numbers.pop(phone_number)
+
+    @property
+    def standing(self) -> Standing:
+        """What Twilio and carriers let the account do, to be changed at any time."""
+        return self._account.standing
+
+    @standing.setter
+    def standing(self, standing: Standing) -> None:
+        self._account.standing = standing
+
+    def register_campaign(self) -> str:
+        """All numbers in a Messaging Service with a verified A2P 10DLC campaign that leaves texts to the numbers; its SID."""
+        numbers = self._account.phone_numbers
+        sid = self.add_service(Service("A2P campaign", numbers, use_inbound_webhook_on_number=True))
+        self._account.standing.campaigns[sid] = "VERIFIED"
+        return sid
 
     def create_secondary_token(self, auth_token: str) -> None:
         """From now on REST takes this token too; webhooks are signed as before."""
