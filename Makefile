@@ -6,7 +6,7 @@ export LAYER_UV = $(CURDIR)/.local/uv/bin/uv
 export LAYER_PYTHON = $(shell sed -n 's/.*"python": "\(.*\)",/\1/p' .local/tools.json 2>/dev/null)
 export PYTHONPATH := layers/twilio_plugin:local/speech
 
-.PHONY: help run demo test test-unit check format generate bench logs replay deploy clean dev stack
+.PHONY: help run demo test test-unit check format generate bench doctor live logs replay deploy agent clean dev stack
 .DEFAULT_GOAL := help
 
 help: ## This list.
@@ -40,6 +40,12 @@ format: dev ## Format the code and fix what can be fixed.
 generate: stack ## Write what follows from the code: schemas, samples, docs/events.md, the layer's requirements.
 	$(PYTHON) -m tools.generate
 
+doctor: dev ## What is wrong with the local stack, or with the deployed one STACK=name, and what to do about it.
+	@$(PYTHON) -m tools.doctor $(if $(STACK),--stack-name $(STACK)) $(if $(JSON),--json) $(if $(HOURS),--since $(HOURS))
+
+live: stack ## Text and call TWILIO_TEST_PHONE_NUMBER from the deployed stack STACK=name, and tell what happens.
+	$(PYTHON) -m pytest tests/live -m live -s -q --no-header
+
 bench: stack ## Measure imports, memory, CPU, DynamoDB requests, throughput, layers and calls.
 	@$(PYTHON) -m tests.bench
 
@@ -49,9 +55,12 @@ logs: dev ## A stack's logs in one order: make logs [ID=SM…] [SINCE=2h] [LEVEL
 replay: dev ## Feed a new agent what was: make replay RULE=… [FROM=24h] [TO=now] [STACK=…]. Needs extras/replay.
 	@$(PYTHON) -m tools.replay --stack-name "$(STACK)" --from "$(FROM)" --to "$(TO)" --rule "$(RULE)" --all "$(ALL)" --region "$(REGION)"
 
-deploy: stack ## Build and deploy to your AWS account, guided.
-	$(SAM) build
-	$(SAM) deploy --guided
+deploy: stack ## Build and deploy to your AWS account: asks what it must know, then shows the change set.
+	@$(PYTHON) -m tools.deploy $(if $(STACK),--stack-name $(STACK)) $(if $(SET),--set $(SET))
+
+agent: stack ## Deploy examples/echo_agent beside the plugin STACK=name.
+	$(SAM) deploy --template-file examples/echo_agent/template.yaml --stack-name $(or $(STACK),twilio-plugin)-echo-agent \
+	  --parameter-overrides PluginStackName=$(or $(STACK),twilio-plugin) --capabilities CAPABILITY_IAM --resolve-s3
 
 clean: ## Remove everything that the other targets made.
 	rm -rf .aws-sam .local .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache

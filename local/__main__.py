@@ -1,7 +1,8 @@
 """``python -m local run``: the local stack and a first conversation, until Ctrl-C. ``demo``: the same, then exit.
 
 ``run`` talks to the real Twilio when TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, TWILIO_PHONE_NUMBER and TWILIO_WEBHOOK_URL (a
-tunnel to the front's port, ending in /webhooks/twilio) are all set. ``demo`` never does.
+tunnel to the front's port, ending in /webhooks/twilio) are all set. ``demo`` never does. With RECORD=<folder>, ``run`` writes
+down all that Twilio sends, masked (`local.recorder`); with RECORD_WORDS=1 too, what people say is left in.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from pathlib import Path
 
 from local.demo import Demo
 from local.stack import LocalStack, TwilioAccount
 
 PORT = int(os.environ.get("TWILIO_WEBHOOK_PORT") or 3000)
+RECORD = os.environ.get("RECORD") or None
 
 
 def main() -> int:
@@ -24,8 +27,11 @@ def main() -> int:
     account = TwilioAccount.real() if stays else None
     # Ended from outside, it ends what it has started, as it does on Ctrl-C.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    with LocalStack(account=account, port=PORT) as stack:
+    record = Path(RECORD) if RECORD and stays else None
+    with LocalStack(account=account, port=PORT, record=record, record_words=os.environ.get("RECORD_WORDS") == "1") as stack:
         stack.deploy()
+        if stack.twilio:
+            stack.twilio.register_campaign()  # without one, carriers would refuse our texts
         stack.deploy_example("echo_agent")
         if not stays:
             stack.write_down()

@@ -8,9 +8,12 @@ import socket
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from types import TracebackType
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, ClientWebSocketResponse, WSMsgType, WSServerHandshakeError, web
+
+from local.recorder import Recorder, SocketRecording
 
 # Hop-by-hop (RFC 9110, 7.6.1), and what the client library writes itself.
 _NOT_PASSED = {"connection", "content-length", "host", "keep-alive", "transfer-encoding", "upgrade"}
@@ -24,9 +27,14 @@ _LARGEST = 10 * 1024 * 1024  # bytes; API Gateway's own limit
 class Front:
     """Passes every request and every socket on, unchanged but for its host. Runs in a thread; use as a context manager."""
 
-    def __init__(self, port: int, engine_url: str) -> None:
-        """`port` 0 takes a free one; `url` and `websocket_url` tell."""
+    def __init__(self, port: int, engine_url: str, recorder: Recorder | None = None, public_url: str = "") -> None:
+        """`port` 0 takes a free one; `url` and `websocket_url` tell. `public_url`: what Twilio calls, if that is a tunnel.
+
+        A `recorder` is told of all that passes; another may be set at any time.
+        """
         self.url = self.websocket_url = ""
+        self.recorder = recorder
+        self._public_url = public_url
         self._port = port
         self._engine_url = engine_url
         self._api_host = self._socket_host = ""
@@ -103,7 +111,12 @@ class Front:
             allow_redirects=False,
         ) as answer:
             passed = [(name, value) for name, value in answer.headers.items() if name.lower() not in _NOT_PASSED]
-            return web.Response(status=answer.status, headers=passed, body=await answer.read())
+            body = await answer.read()
+            if self.recorder:
+                said = (answer.status, answer.headers.get("Content-Type", ""), body)
+                url = self._called(request, "http")
+                self.recorder.webhook(request.method, url, request.headers.items(), await request.read(), said)
+            return web.Response(status=answer.status, headers=passed, body=body)
 
     async def _pass_socket(self, request: web.Request, session: ClientSession) -> web.StreamResponse:
         """Open the engine's side first, so that its refusal is the answer to the handshake."""
@@ -115,13 +128,15 @@ class Front:
         try:
             engine = await session.ws_connect(url, headers=[*headers, ("Host", self._socket_host)], max_msg_size=_LARGEST)
         except WSServerHandshakeError as refusal:
+            self._record_socket(request, refusal.status)
             return web.json_response({"message": refusal.message}, status=refusal.status)
         except ClientError as error:
             return web.json_response({"message": f"The engine cannot be reached: {type(error).__name__}."}, status=502)
         caller = web.WebSocketResponse(compress=False, max_msg_size=_LARGEST)
         await caller.prepare(request)
-        outward = asyncio.create_task(_pass_messages(caller, engine))
-        inward = asyncio.create_task(_pass_messages(engine, caller))
+        record = self._record_socket(request, 101)
+        outward = asyncio.create_task(_pass_messages(caller, engine, partial(record.message, "twilio") if record else None))
+        inward = asyncio.create_task(_pass_messages(engine, caller, partial(record.message, "us") if record else None))
         try:
             done, _ = await asyncio.wait({outward, inward}, return_when=asyncio.FIRST_COMPLETED)
             code = done.pop().result()
@@ -133,18 +148,32 @@ class Front:
                 task.cancel()
             await asyncio.gather(outward, inward, return_exceptions=True)
             await asyncio.gather(_hang_up(engine, code), _hang_up(caller, code))
+            if record:
+                record.closed(code)
         return caller
+
+    def _record_socket(self, request: web.Request, status: int) -> SocketRecording | None:
+        if self.recorder is None:
+            return None
+        return self.recorder.socket(self._called(request, "ws"), request.headers.items(), status)
+
+    def _called(self, request: web.Request, scheme: str) -> str:
+        """The URL that Twilio called."""
+        root = self._public_url or self.url
+        return root.replace("http", scheme, 1) + request.raw_path
 
 
 _Socket = ClientWebSocketResponse | web.WebSocketResponse
 
 
-async def _pass_messages(source: _Socket, target: _Socket) -> int:
+async def _pass_messages(source: _Socket, target: _Socket, tell: Callable[[str], None] | None = None) -> int:
     """One after another, in their order, until one side is gone. Returns the code that it was closed with."""
     try:
         while True:
             message = await source.receive()
             if message.type is WSMsgType.TEXT:
+                if tell:
+                    tell(message.data)
                 await target.send_str(message.data)
             elif message.type is WSMsgType.BINARY:
                 await target.send_bytes(message.data)

@@ -20,6 +20,7 @@ from botocore.exceptions import ClientError
 from local import deployment
 from local.engine import REGION, ROOT, Engine
 from local.front import Front
+from local.recorder import Recorder
 from local.twilio.standin import TwilioStandIn
 from local_speech.flite import speak
 
@@ -54,7 +55,8 @@ class TwilioAccount:
     @classmethod
     def real(cls) -> TwilioAccount | None:
         """The one in the environment: only if all four names are there, so that no stray variable starts a real one."""
-        values = [os.environ.get(f"TWILIO_{name}", "") for name in ("ACCOUNT_SID", "AUTH_TOKEN", "PHONE_NUMBER", "WEBHOOK_URL")]
+        names = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_PHONE_NUMBER", "TWILIO_WEBHOOK_URL")
+        values = [os.environ.get(name, "") for name in names]
         return cls(*values) if all(values) else None
 
 
@@ -69,8 +71,13 @@ class LocalStack:
         folder: Path = ROOT / ".local",
         say: Callable[[str], None] = print,
         time_scale: float = 1.0,
+        record: Path | None = None,
+        record_words: bool = False,
     ) -> None:
-        """`time_scale`: how many seconds a second of a call lasts."""
+        """`time_scale`: how many seconds a second of a call lasts.
+
+        `record`: a folder for all that Twilio sends, masked; with `record_words`, what people say is not.
+        """
         self.account = account or TwilioAccount.made_up()
         self.outputs: dict[str, str] = {}
         self._called = ""
@@ -78,6 +85,7 @@ class LocalStack:
         self._say = say
         self._time_scale = time_scale
         self._port = port
+        self._recorder = Recorder(record, self.account.auth_token, words=record_words) if record else None
         self._open = ExitStack()
         self.engine = Engine(folder / "engine.log")
         self.twilio: TwilioStandIn | None = None
@@ -87,7 +95,8 @@ class LocalStack:
         with ExitStack() as starting:  # what has started is stopped again if the next cannot start
             with self._progress("Starting the local AWS engine"):
                 starting.enter_context(self.engine)
-            self.front = starting.enter_context(Front(self._port, self.engine.url))
+            public_url = self.account.webhook_url.removesuffix(WEBHOOK_ROOT)
+            self.front = starting.enter_context(Front(self._port, self.engine.url, self._recorder, public_url))
             if not self.account.webhook_url:
                 account = self.account
                 standin = TwilioStandIn(

@@ -1,4 +1,4 @@
-"""Twilio's error codes for messages: what kind of trouble each is, and what to do about it.
+"""Twilio's error codes for messages and calls: what kind of trouble each is, and what to do about it.
 
 Source: Twilio, "Error and Warning Dictionary".
 """
@@ -45,6 +45,18 @@ TWILIO_ERRORS: dict[int, TwilioError] = dict(
         _row(20429, "transient", "Too many requests at once.", "Send more slowly; nothing was sent."),
         _row(21211, "recipient", "The recipient is not a phone number Twilio accepts.", "Correct the number."),
         _row(21212, "configuration", "The sender is not a phone number Twilio accepts.", "Use a number of this account."),
+        _row(
+            21215,
+            "configuration",
+            "Calls to this country are off.",
+            "Turn it on under Voice > Settings > Geo permissions.",
+        ),
+        _row(
+            21219,
+            "configuration",
+            "A trial account calls verified numbers only.",
+            "Verify the number, or upgrade the account.",
+        ),
         _row(
             21408,
             "configuration",
