@@ -11,6 +11,7 @@ from .rest_calls import CallRoutes
 from .rest_messages import MessageRoutes
 from .rest_services import ServiceRoutes
 from .rest_standing import StandingRoutes
+from .rest_transcriptions import TranscriptionRoutes
 from .switchboard import Switchboard
 
 MAX_REQUEST = 32 * 1024 * 1024  # bytes; media given to the control routes are base64
@@ -22,7 +23,16 @@ def application_of(switchboard: Switchboard) -> web.Application:
         middlewares=[rest_middleware(switchboard), control_middleware],
         client_max_size=MAX_REQUEST,
     )
-    for routes in (MessageRoutes, CallRoutes, AccountRoutes, ServiceRoutes, StandingRoutes, ControlRoutes, CallControlRoutes):
+    for routes in (
+        MessageRoutes,
+        CallRoutes,
+        TranscriptionRoutes,
+        AccountRoutes,
+        ServiceRoutes,
+        StandingRoutes,
+        ControlRoutes,
+        CallControlRoutes,
+    ):
         application.add_routes(routes(switchboard).routes)
     application.add_routes(cdn_routes(switchboard))
     return application

@@ -33,12 +33,17 @@ relay         swap_prompts        the next prompt arrives behind the one that fo
 relay         join_prompts        the next prompt arrives together with the one that follows it
 relay         repeat_message      the next message of the ``type`` (prompt) twice
 relay         lose_info           no info messages, whatever ``events`` subscribes to
+transcript    fail_transcript     a transcription does not begin, but ends with the ``code`` (32651)
+transcript    shuffle_transcript  all that is told of it comes at its end, one after another, never in order; ``seed``
+transcript    double_transcript   each of it ``times`` (2) at once
+transcript    lose_transcript     what has the number ``sequence_id`` (2) never comes
+transcript    late_transcript     what has the number ``sequence_id`` (2) comes behind the end
 ============  ==================  ====================================================================================
 
 A stream takes one of each of the faults of *stream* and *socket*, and all garbage; a relay session those of *relay* and
-*socket*. Seconds are of the stream, or of the relay's call. ``to`` limits any fault to one recipient (a socket's is the
-person), ``method`` (POST) says which requests those of moment *request* hit, ``*`` being any, and ``path`` what is in
-their path.
+*socket*; a transcription one of each of *transcript*. Seconds are of the stream, or of the relay's call. ``to`` limits any
+fault to one recipient (a socket's, and a transcription's, is the person), ``method`` (POST) says which requests those of moment
+*request* hit, ``*`` being any, and ``path`` what is in their path.
 """
 
 import threading
@@ -72,6 +77,11 @@ _KINDS: dict[str, tuple[str, frozenset[str]]] = {
     "join_prompts": ("relay", frozenset()),
     "repeat_message": ("relay", frozenset({"type"})),
     "lose_info": ("relay", frozenset()),
+    "fail_transcript": ("transcript", frozenset({"code"})),
+    "shuffle_transcript": ("transcript", frozenset({"seed"})),
+    "double_transcript": ("transcript", frozenset({"times"})),
+    "lose_transcript": ("transcript", frozenset({"sequence_id"})),
+    "late_transcript": ("transcript", frozenset({"sequence_id"})),
 }
 _REQUIRED = {"reject": "code", "garbage": "text"}
 _REPEATED = "garbage"

@@ -20,6 +20,7 @@ from .relay.record import RelayRecord
 
 if TYPE_CHECKING:
     from .media.stream import MediaStream
+    from .transcriptions import Transcription
 
 Voice = Callable[[str], bytes]
 
@@ -58,7 +59,8 @@ class Line:
     ``turns`` counts how often Twilio fell silent to listen; ``partner`` is the line that this one is connected with;
     ``orders`` interrupt what Twilio executes; ``deadline`` is when it ends the call, once it has begun to execute;
     ``fallback`` is asked where a document fails. ``streams`` are those that began, ``forks`` those of ``<Start>`` by name,
-    ``relays`` the relay sessions, ``recordings`` what stops those of ``<Start>``, by name; ``voice`` makes µ-law of words.
+    ``relays`` the relay sessions, ``recordings`` what stops those of ``<Start>``, by name, ``transcriptions`` those that began;
+    ``ears`` are told the words on each track; ``voice`` makes µ-law of words.
     """
 
     def __init__(self, call: Call, clock: Clock, *, attended: bool = True, voice: Voice | None = None) -> None:
@@ -69,6 +71,8 @@ class Line:
         self.relays: list[RelayRecord] = []
         self.recordings: dict[str, asyncio.Event] = {}
         self.forks: dict[str, MediaStream] = {}
+        self.transcriptions: list[Transcription] = []
+        self.ears: list[Callable[[str, str], None]] = []
         self.log: list[tuple[float, str, str]] = []
         self.heard: list[str] = []
         self.documents: list[str] = []
@@ -103,6 +107,13 @@ class Line:
         """The person hears something."""
         self.heard.append(what)
         self.note(who, what)
+        if who == "partner":
+            self.overhear("outbound_track", what)
+
+    def overhear(self, track: str, words: str) -> None:
+        """Tell who transcribes the call: words of the person (``inbound_track``), or words to them (``outbound_track``)."""
+        for ear in list(self.ears):
+            ear(track, words)
 
     async def speak(self, what: str, seconds: float) -> None:
         """Say something to the person, who hears it from its first word on."""
@@ -149,6 +160,7 @@ class Line:
     def say(self, words: str, confidence: float = 0.95) -> None:
         """The person speaks: to whom they are connected with, or to the running or next verb that listens."""
         self.note("person", words)
+        self.overhear("inbound_track", words)
         if self.partner is not None:
             self.partner.hear(words, "partner")
         else:
@@ -157,6 +169,7 @@ class Line:
     def sound(self, audio: bytes, words: str) -> Utterance:
         """The person makes a sound, which streams hear when they have heard what came before. Nobody else does."""
         self.note("person", words)
+        self.overhear("inbound_track", words)
         utterance = Utterance(words, audio)
         self.listening = False
         if self.audio.is_heard:

@@ -136,6 +136,10 @@ class Operator:
         """What is to go wrong with the next relay session of that person's call."""
         return self.faults.take_all("relay", to=person) + self.faults.take_all("socket", to=person)
 
+    def transcription_faults(self, person: str) -> list[Fault]:
+        """What is to go wrong with the next transcription of that person's call."""
+        return self.faults.take_all("transcript", to=person)
+
     def prepare(self, parent: Line, leg: Leg) -> Line:
         """A call that is to be made for another."""
         call = Call(self.account.sid, "outbound-dial", leg.caller_id, leg.to, "queued", parent_call_sid=parent.call.sid)

@@ -49,14 +49,21 @@ SCHEMA: dict[str, Element] = {
         " machineDetectionSpeechEndThreshold machineDetectionSilenceTimeout"
     ),
     "Connect": _element("action method", "Stream ConversationRelay"),
-    "Start": _element("action method", "Stream Recording"),
-    "Stop": _element("", "Stream Recording"),
+    "Start": _element("action method", "Stream Recording Transcription"),
+    "Stop": _element("", "Stream Recording Transcription"),
     "Stream": _element("name connectorName url track statusCallback statusCallbackMethod audioFormat sampleRate", "Parameter"),
     # A name is documented, though the helper library has no parameter for it.
     "Recording": _element(
         "name recordingStatusCallback recordingStatusCallbackMethod recordingStatusCallbackEvent trim track channels"
         " recordingConfigurationId"
     ),
+    "Transcription": _element(
+        "name track statusCallbackUrl statusCallbackMethod inboundTrackLabel outboundTrackLabel partialResults languageCode"
+        " transcriptionEngine profanityFilter speechModel hints enableAutomaticPunctuation intelligenceService"
+        " conversationConfiguration conversationId enableProviderData",
+        "Config Parameter",
+    ),
+    "Config": _element("name value"),
     # eotThreshold and conversationConfiguration are documented, though the helper library has no parameters for them.
     "ConversationRelay": _element(
         "url language ttsLanguage transcriptionLanguage ttsProvider voice transcriptionProvider speechModel profanityFilter"
@@ -74,4 +81,6 @@ SCHEMA: dict[str, Element] = {
     ),
     "Parameter": _element("name value"),
 }
-NESTED_ONLY = frozenset({"ConversationRelay", "Language", "Number", "Parameter", "Recording", "Stream"})
+NESTED_ONLY = frozenset(
+    {"Config", "ConversationRelay", "Language", "Number", "Parameter", "Recording", "Stream", "Transcription"}
+)

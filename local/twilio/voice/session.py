@@ -63,6 +63,9 @@ class Network(Protocol):
     def relay_faults(self, person: str) -> list[Fault]:
         """What is to go wrong with the next relay session of that person's call."""
 
+    def transcription_faults(self, person: str) -> list[Fault]:
+        """What is to go wrong with the next transcription of that person's call."""
+
     def prepare(self, parent: Line, leg: Leg) -> Line:
         """A call that is to be made for another."""
 

@@ -11,10 +11,17 @@ from dataclasses import replace
 from xml.etree.ElementTree import Element
 
 from ..line import Line, Source
+from ..recordings import Recording
 from ..requests import call_fields
 from ..session import Leg, Outcome, Session
-from .attributes import flag, number
+from .attributes import choice, flag, number
+from .recording import Tell, teller
 
+_TRUE = ("true",)  # an older way to write record-from-answer
+_RECORD = (
+    *("do-not-record", "false", *_TRUE),
+    *("record-from-answer", "record-from-ringing", "record-from-answer-dual", "record-from-ringing-dual"),
+)
 _E164 = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
 
 
@@ -25,16 +32,42 @@ async def dial(session: Session, verb: Element) -> Outcome:
     if leg is None:
         return after and replace(after, fields={"DialCallStatus": "failed"})
     other = session.network.prepare(session.line, leg)
+    recorded = _recorded(session, verb)
     try:
         await session.network.ring(other, leg)
         if not other.call.ended:
             await _talk(session, verb, other)
     except asyncio.CancelledError:
         session.network.end(other, "completed" if other.call.status == "in-progress" else "canceled")
+        fields = _fields(other) | _recording_fields(session, other, recorded)
         if after is not None:
-            session.network.start(_tell_action(session, replace(after, fields=_fields(other))))
+            session.network.start(_tell_action(session, replace(after, fields=fields)))
         raise
-    return after and replace(after, fields=_fields(other))
+    fields = _fields(other) | _recording_fields(session, other, recorded)
+    return after and replace(after, fields=fields)
+
+
+def _recorded(session: Session, verb: Element) -> tuple[Recording, Tell] | None:
+    """The recording that was asked for, from the answer on: ringing is no speech here."""
+    wanted = choice(session, verb, "record", "do-not-record", _RECORD)
+    if wanted not in _TRUE and not wanted.startswith("record-"):
+        return None
+    channels = 2 if wanted.endswith("-dual") else 1
+    recording = Recording(session.line.call, "DialVerb", session.network.base_url, channels=channels)
+    return recording, teller(session, verb, recording)
+
+
+def _recording_fields(session: Session, other: Line, recorded: tuple[Recording, Tell] | None) -> dict[str, str]:
+    """What ``action`` is told of the recording; it is over, and told of."""
+    if recorded is None:
+        return {}
+    recording, tell = recorded
+    if not other.call.duration:
+        session.network.start(tell("absent"))
+        return {}
+    recording.duration = other.call.duration
+    session.network.start(tell("completed"))
+    return {"RecordingUrl": recording.fields()["RecordingUrl"]}
 
 
 def _leg(session: Session, verb: Element) -> Leg | None:

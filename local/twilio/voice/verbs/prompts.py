@@ -19,6 +19,7 @@ async def say(session: Session, verb: Element) -> Outcome:
         session.warn(f"{len(text)} characters", code=13520)
         return None
     for _ in _loops(session, verb):
+        session.line.overhear("outbound_track", text)
         await session.line.speak(text, speaking_seconds(text))
     return None
 

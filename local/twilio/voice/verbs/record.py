@@ -12,7 +12,8 @@ from ..line import Source
 from ..recordings import Recording
 from ..requests import call_fields
 from ..session import Outcome, Session
-from .attributes import flag, number
+from .attributes import choice, flag, number
+from .recording import Tell, teller
 
 HANGUP = "hangup"
 
@@ -22,7 +23,7 @@ class _Take:
     """``seconds`` of speech so far, and the key that ended it."""
 
     recording: Recording
-    callback: Source | None
+    tell: Tell
     seconds: float = 0.0
     key: str = ""
 
@@ -35,24 +36,31 @@ async def record(session: Session, verb: Element) -> Outcome:
     """Record, and go on at ``action``; a hang-up is told it too, with an answer that nobody waits for."""
     line = session.line
     action = session.source(verb, {})
-    take = _Take(Recording(line.call, "RecordVerb", session.network.base_url), _callback(session, verb))
+    recording = Recording(line.call, "RecordVerb", session.network.base_url)
+    take = _Take(recording, teller(session, verb, recording))
+    # Here only speech counts in any case.
+    choice(session, verb, "trim", "trim-silence", ("trim-silence", "do-not-trim"))
     if flag(session, verb, "playBeep", True):
         line.note("twilio", "[beep]")
     line.begin_to_listen()
+    session.network.start(take.tell("in-progress"))
     try:
         await _listen(session, verb, take)
     except asyncio.CancelledError:
         if line.hung_up and take.seconds:
             take.key = HANGUP
-            _tell(session, take)
+            _completed(session, take)
             session.network.start(_tell_action(session, replace(action, fields=take.fields())))
+        elif line.hung_up:
+            session.network.start(take.tell("absent"))
         raise
     finally:
         line.listening = False
     if not take.seconds:
         line.note("twilio", "[records nothing]")
+        session.network.start(take.tell("absent"))
         return None
-    _tell(session, take)
+    _completed(session, take)
     return replace(action, fields=take.fields())
 
 
@@ -70,18 +78,9 @@ async def _listen(session: Session, verb: Element, take: _Take) -> None:
             return
 
 
-def _callback(session: Session, verb: Element) -> Source | None:
-    url = verb.get("recordingStatusCallback")
-    if not url or "completed" not in verb.get("recordingStatusCallbackEvent", "completed").split():
-        return None
-    return Source(session.url(url), verb.get("recordingStatusCallbackMethod", "POST").upper())
-
-
-def _tell(session: Session, take: _Take) -> None:
-    if take.callback is not None:
-        take.fields()
-        fields = take.recording.status_fields()
-        session.network.start(session.network.request("recording", take.callback.url, fields, take.callback.method))
+def _completed(session: Session, take: _Take) -> None:
+    take.fields()
+    session.network.start(take.tell("completed"))
 
 
 async def _tell_action(session: Session, source: Source) -> None:

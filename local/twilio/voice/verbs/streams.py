@@ -11,6 +11,7 @@ from ..media.stream import MediaStream
 from ..session import Outcome, Session
 from .recording import start_recording, stop_recording
 from .relay import relay
+from .transcription import start_transcription, stop_transcription
 
 MAX_FORKS = 4
 
@@ -36,9 +37,11 @@ async def connect(session: Session, verb: Element) -> Outcome:
 
 
 async def start(session: Session, verb: Element) -> Outcome:
-    """Have our side listen, or record, from now on; the next verb follows at once."""
+    """Have our side listen, or record or transcribe, from now on; the next verb follows at once."""
     for noun in verb.findall("Recording"):
         start_recording(session, noun)
+    for noun in verb.findall("Transcription"):
+        start_transcription(session, noun)
     forks = session.line.forks
     for noun in verb.findall("Stream"):
         stream = MediaStream(session.line, session.network, read_noun(session, noun, two_way=False))
@@ -55,6 +58,8 @@ async def stop(session: Session, verb: Element) -> Outcome:
     """End what was started, by its name."""
     for noun in verb.findall("Recording"):
         stop_recording(session, noun)
+    for noun in verb.findall("Transcription"):
+        stop_transcription(session, noun)
     for noun in verb.findall("Stream"):
         fork = session.line.forks.get(noun.get("name", ""))
         if fork is None or fork.over.is_set():
