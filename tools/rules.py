@@ -26,6 +26,8 @@ from twilio_plugin.domain.events import (
     SpeechPartial,
     SpeechPlayed,
     SpeechReceived,
+    SpeechTranscribed,
+    TranscriptionEnded,
     VoiceStreamEnded,
     VoiceStreamStarted,
 )
@@ -65,7 +67,7 @@ RULES = (
     ),
     Rule(CallEnded, "Count the minutes of calls that took place", {"status": ["completed"], "duration": [{"exists": True}]}),
     Rule(CallAnsweredBy, "Try again later where a machine answered", {"answered_by": [{"prefix": "machine"}]}),
-    Rule(CallRecorded, "Fetch recordings", {"status": ["completed"]}),
+    Rule(CallRecorded, "Fetch the messages that people left", {"status": ["completed"], "source": ["RecordVerb"]}),
     Rule(VoiceStreamStarted, "Greet whoever calls, once a call", {"direction": ["inbound"], "leg": [0]}),
     Rule(VoiceStreamEnded, "Let go of what was kept for the stream"),
     Rule(SpeechReceived, "Wake an agent for every spoken turn"),
@@ -73,6 +75,8 @@ RULES = (
     Rule(SpeechPlayed, "Know that the person has heard it all"),
     Rule(SpeechInterrupted, "Know what the person has not heard because they spoke", {"cause": ["speech"]}),
     Rule(DtmfReceived, "A menu for one key", {"digit": ["1"]}),
+    Rule(SpeechTranscribed, "Follow what the person says in a call that is only listened to", {"speaker": ["person"]}),
+    Rule(TranscriptionEnded, "Sum up what was said"),
     Rule(AgentFailed, "Tell a person that the agent does not answer"),
     Rule(GuardRefused, "Tell an operator that a ceiling is reached", {"opens_at": [{"exists": True}]}),
 )

@@ -34,6 +34,8 @@ from twilio_plugin.domain.events import (
     SpeechPartial,
     SpeechPlayed,
     SpeechReceived,
+    SpeechTranscribed,
+    TranscriptionEnded,
     VoiceStreamEnded,
     VoiceStreamStarted,
     event_id,
@@ -53,6 +55,7 @@ REPLY = "SMfedcba9876543210fedcba9876543210"
 CALL = "CA0123456789abcdef0123456789abcdef"
 STREAM = "MZ0123456789abcdef0123456789abcdef"
 SESSION = "VX0123456789abcdef0123456789abcdef"
+TRANSCRIPTION = "GT0123456789abcdef0123456789abcdef"
 RECORDING = "RE0123456789abcdef0123456789abcdef"
 UTTERANCE = "2f1c9e6a-7d0b-4c55-9a53-5a7b8a0c1d2e"
 WEBSOCKET_URL = "wss://phone.example.com/live"
@@ -67,6 +70,12 @@ _ENVELOPE: dict[str, Any] = {
 }
 _CALL: dict[str, Any] = {name: value for name, value in _ENVELOPE.items() if name != "channel"} | {"call_sid": CALL}
 _STREAM: dict[str, Any] = _CALL | {"stream_sid": STREAM, "from_": THEIRS, "to": OURS, "direction": "inbound"}
+_TRANSCRIPTION: dict[str, Any] = _CALL | {
+    "transcription_sid": TRANSCRIPTION,
+    "from_": THEIRS,
+    "to": OURS,
+    "direction": "inbound",
+}
 _UNREGISTERED = explain(30034)
 _EXPIRES_AT = 1795346021
 _HANDOFF = '{"reason":"billing"}'
@@ -166,6 +175,7 @@ EVENTS: tuple[Event, ...] = (
         event_id=event_id(CallRecorded, RECORDING),
         recording_sid=RECORDING,
         status="completed",
+        source="RecordVerb",
         recording_url=f"https://api.twilio.com/2010-04-01/Accounts/{ACCOUNT}/Recordings/{RECORDING}",
         duration=42,
         channels=1,
@@ -201,6 +211,17 @@ EVENTS: tuple[Event, ...] = (
         cause="speech",
     ),
     DtmfReceived(**_STREAM, event_id=event_id(DtmfReceived, STREAM, 117), digit="1"),
+    SpeechTranscribed(
+        **_TRANSCRIPTION,
+        event_id=event_id(SpeechTranscribed, TRANSCRIPTION, 7, "inbound_track"),
+        turn=3,
+        sequence_id=7,
+        track="inbound_track",
+        speaker="person",
+        text="Can you send me the estimate?",
+        confidence=0.95,
+    ),
+    TranscriptionEnded(**_TRANSCRIPTION, event_id=event_id(TranscriptionEnded, TRANSCRIPTION), reason="stopped", turns=12),
     AgentFailed(
         **_ENVELOPE,
         event_id=event_id(AgentFailed, event_id(SmsReceived, MESSAGE)),
@@ -268,6 +289,23 @@ def invocations() -> dict[str, dict[str, Any]]:
             "status", _about(AnsweredBy="machine_end_beep", MachineDetectionDuration="4210"), "request=survey-2026-11-22"
         ),
         "status_webhook/recording": _webhook("status", _recording()),
+        "status_webhook/transcription_content": _webhook(
+            "status",
+            _transcription(
+                "transcription-content",
+                "7",
+                LanguageCode="en-US",
+                Track="inbound_track",
+                TranscriptionData='{"transcript": "Can you send me the estimate?", "confidence": 0.95}',
+                Final="true",
+            ),
+            "outbound_track=callee",
+        ),
+        "status_webhook/transcription_error": _webhook(
+            "status",
+            _transcription("transcription-error", "2", TranscriptionError="Provider Error", TranscriptionErrorCode="32651"),
+            "outbound_track=agent",
+        ),
         "status_webhook/stream_stopped": _webhook(
             "status", _about(StreamSid=STREAM, StreamName=STREAM, StreamEvent="stream-stopped", Timestamp=NOW)
         ),
@@ -345,12 +383,28 @@ def invocations() -> dict[str, dict[str, Any]]:
             "record": True,
             "machine_detection": {"on_machine": "leave_message", "message": "Your table is ready. Please call us back."},
         },
+        "make_call/transcribed": {"to": "(555) 555-1234", "url": "https://example.com/survey.xml", "transcribe": True},
         "make_call/words": {"to": "(555) 555-1234", "say": "Good morning.", "idempotency_key": "wake-up-2026-11-22"},
         "control_call/end": {"call_sid": CALL, "action": "end"},
         "control_call/keys": {"call_sid": CALL, "action": "send_digits", "digits": "ww2w#"},
         "control_call/transfer": {"call_sid": CALL, "action": "transfer", "to": "(555) 555-0199"},
         "control_call/hand_off": {"call_sid": CALL, "action": "hand_off", "handoff_data": {"reason": "billing"}},
         "control_call/limit": {"call_sid": CALL, "action": "limit", "time_limit": 600},
+        "control_call/transfer_transcribed": {
+            "call_sid": CALL,
+            "action": "transfer",
+            "to": "(555) 555-0199",
+            "transcribe": True,
+            "record": True,
+        },
+        "control_call/start_transcription": {"call_sid": CALL, "action": "start_transcription"},
+        "control_call/stop_transcription": {"call_sid": CALL, "action": "stop_transcription"},
+        "control_call/record_message": {
+            "call_sid": CALL,
+            "action": "record_message",
+            "say": "Nobody is here right now. Please leave a message after the beep, and press pound when you are done.",
+            "max_length": 60,
+        },
         "control_call/words": {"call_sid": CALL, "action": "update", "say": "Hello Ada, how can I help?"},
         "call_state/active": {},
         "call_state/one": {"call_sid": CALL},
@@ -441,6 +495,10 @@ def _recording() -> dict[str, str]:
         RecordingStartTime="Sun, 22 Nov 2026 08:13:41 +0000",
         RecordingTrack="both",
     )
+
+
+def _transcription(event: str, sequence_id: str, **fields: str) -> dict[str, str]:
+    return _about(TranscriptionSid=TRANSCRIPTION, TranscriptionEvent=event, SequenceId=sequence_id, Timestamp=NOW, **fields)
 
 
 def _webhook(kind: str, form: Mapping[str, str], query: str = "") -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import runpy
+import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -56,7 +57,11 @@ def _cases(stage: Stage, invoke: Invoke) -> Iterator[tuple[str, Usage]]:
     yield "status callback", invoke("status_webhook", twilio.status(person, "delivered", message_sid=sid).event())
     yield "status callback, late", invoke("status_webhook", twilio.status(person, "sent", message_sid=sid).event())
     yield "send of three parts", invoke("send_sms", {"to": stage.person(), "body": LONG_TEXT, "chunk_limit": 160})
-    yield "call in", invoke("voice_webhook", twilio.call_in(stage.person()).event())
+    call_sid = f"CA{secrets.token_hex(16)}"
+    yield "call in", invoke("voice_webhook", twilio.call_in(stage.person(), call_sid).event())
+    invoke("status_webhook", twilio.transcribed(call_sid, 1).event())
+    yield "transcribed turn", invoke("status_webhook", twilio.transcribed(call_sid, 2).event())
+    yield "transcribed turn, again", invoke("status_webhook", twilio.transcribed(call_sid, 2).event())
     yield "call out", invoke("make_call", {"to": stage.person(), "say": SHORT_TEXT})
     yield "active calls", invoke("call_state", {})
     for entries in (10, 10_000):

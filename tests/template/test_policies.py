@@ -23,6 +23,7 @@ CHECK_SIGNATURES = {"SigningSecret.auth_tokens", "SigningSecret.fresh_auth_token
 ASK_TWILIO = {"RestSecret.credentials", "RestSecret.fresh_credentials"}
 END = {"StreamsTable.end", "UtterancesTable.end", "UtterancesTable.find", "UtterancesTable.open"}
 ANNOUNCE_END = END | {"MediaFrames.put_end", "StreamsReader.of_call"}
+LISTEN = {"TranscriptionsTable.find", "TranscriptionsTable.settle", "TranscriptionsTable.waiting"}
 INTERRUPT = {
     "ApiGatewayConnections.send",
     "StreamsTable.raise_generation",
@@ -73,6 +74,7 @@ USES: dict[str, set[str]] = {
         "AgentTurnsTable.take",
         "HistoryTable.page",
         "OutboxTable.add",
+        "TranscriptionsReader.of_call",
     },
     "bridge-queue": set(),
     "call-session": {
@@ -90,14 +92,28 @@ USES: dict[str, set[str]] = {
         "StreamsTable.save",
         "StreamsTable.take",
     },
-    "call-state": {"CallsReader.active", "CallsReader.call", "StreamsReader.active", "StreamsReader.of_call"},
+    "call-state": {
+        "CallsReader.active",
+        "CallsReader.call",
+        "StreamsReader.active",
+        "StreamsReader.of_call",
+        "TranscriptionsReader.active",
+        "TranscriptionsReader.of_call",
+    },
     "configure-number": {
         *ASK_TWILIO,
         "NumberSettingsTable.all",
         "NumberSettingsTable.forget",
         "NumberSettingsTable.keep",
     },
-    "control-call": {*END, "CountersTable.refuse", "ApiGatewayConnections.send", "StreamsReader.of_call", *ASK_TWILIO},
+    "control-call": {
+        *ASK_TWILIO,
+        *END,
+        "ApiGatewayConnections.send",
+        "CountersTable.refuse",
+        "StreamsReader.of_call",
+        "TranscriptionsReader.of_call",
+    },
     "conversation-relay": {
         *END,
         "ApiGatewayConnections.close",
@@ -144,6 +160,9 @@ USES: dict[str, set[str]] = {
     "reconcile": {
         *ASK_TWILIO,
         *END,
+        *LISTEN,
+        "TranscriptionsReader.active",
+        "TranscriptionsTable.end",
         "CallRequestsTable.record_made",
         "CallRequestsTable.record_not_made",
         "CallRequestsTable.requested_by",
@@ -176,6 +195,9 @@ USES: dict[str, set[str]] = {
     "status-webhook": {
         *CHECK_SIGNATURES,
         *ANNOUNCE_END,
+        *LISTEN,
+        "TranscriptionsTable.add",
+        "TranscriptionsTable.open",
         "CallsReader.call",
         "CallsTable.add_recording",
         "CallsTable.apply_answered_by",
@@ -208,6 +230,7 @@ AFTERWARDS: dict[str, set[Grant]] = {
     "CountersTable.release": {("dynamodb:UpdateItem", "conversations")},
     "StreamsTable.open": {("dynamodb:GetItem", "calls")},
     "StreamsTable.take": {("dynamodb:GetItem", "calls")},
+    "TranscriptionsTable.open": {("dynamodb:GetItem", "calls")},
 }
 # What no table of ours is asked for: functions to start, engines, and what Lambda itself does in a function's name.
 BESIDES: dict[str, set[Grant]] = {

@@ -70,11 +70,13 @@ def test_what_narrows_a_rule_names_fields_of_the_event(rule: Any) -> None:
         ("CALL_ENDED", {"status": "busy"}),
         ("CALL_ANSWERED_BY", {"answered_by": "human"}),
         ("CALL_RECORDED", {"status": "absent"}),
+        ("CALL_RECORDED", {"source": "DialVerb"}),
         ("VOICE_STREAM_STARTED", {"leg": 1}),
         ("VOICE_STREAM_STARTED", {"direction": "outbound"}),
         ("SPEECH_INTERRUPTED", {"cause": "say"}),
         ("DTMF_RECEIVED", {"digit": "2"}),
         ("GUARD_REFUSED", {"opens_at": None}),
+        ("SPEECH_TRANSCRIBED", {"speaker": "callee"}),
     ],
 )
 def test_a_narrowed_rule_leaves_out_what_it_says(detail_type: str, change: dict[str, Any]) -> None:

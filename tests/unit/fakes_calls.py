@@ -241,6 +241,8 @@ class FakeCalling:
         self.asked: list[CallRequest] = []
         self.told: list[tuple[str, str | None, str | None]] = []
         self.limited: list[tuple[str, int]] = []
+        self.transcribed: list[tuple[str, Mapping[str, str | bool]]] = []
+        self.no_longer_transcribed: list[tuple[str, str]] = []
         self.answers: list[CallUpdate | PluginError] = []
         self.listed: list[CallUpdate] = []
         self.known: dict[str, CallUpdate] = {}
@@ -262,6 +264,16 @@ class FakeCalling:
     def limit(self, call_sid: str, seconds: int) -> str:
         self.limited.append((call_sid, seconds))
         return self._answer(inbound(0, "in-progress")).status
+
+    def start_transcription(self, call_sid: str, asked: Mapping[str, str | bool]) -> str:
+        self.transcribed.append((call_sid, asked))
+        self._answer(outbound(0, "in-progress"))
+        return f"GT{len(self.transcribed):032x}"
+
+    def stop_transcription(self, call_sid: str, transcription: str) -> str:
+        self.no_longer_transcribed.append((call_sid, transcription))
+        self._answer(outbound(0, "in-progress"))
+        return "stopped"
 
     def fetch(self, call_sid: str) -> CallUpdate | None:
         if call_sid in self.down:

@@ -20,6 +20,7 @@ import twilio.base.exceptions
 from tests.unit.fakes import ACCOUNT
 from tests.unit.fakes_numbers import FakeRestSecret
 from tests.unit.fakes_streams import stream, utterance
+from tests.unit.fakes_transcriptions import report, transcription
 from twilio_plugin import adapters
 from twilio_plugin.adapters.agent_turns import AgentTurnsTable
 from twilio_plugin.adapters.call_requests import CallRequestsTable
@@ -42,6 +43,7 @@ from twilio_plugin.adapters.sends import SendsTable
 from twilio_plugin.adapters.sessions import LambdaSessions, LambdaWarmer
 from twilio_plugin.adapters.streams import StreamsTable
 from twilio_plugin.adapters.text_queue import SqsTextQueue
+from twilio_plugin.adapters.transcriptions import TranscriptionsTable
 from twilio_plugin.adapters.twilio_calls import TwilioCalls
 from twilio_plugin.adapters.twilio_messages import TwilioMessages
 from twilio_plugin.adapters.twilio_numbers import TwilioNumbers
@@ -92,6 +94,7 @@ CALL = CallUpdate(call_sid="CA1", account_sid=ACCOUNT, direction="outbound", sen
 RECORDING = Recording(call_sid="CA1", account_sid=ACCOUNT, recording_sid="RE1", status="completed")
 STREAM = stream()
 UTTERANCE = utterance(STREAM)
+TRANSCRIPTION, REPORT = transcription(), report(1, "Hello", received_at=EVENT.occurred_at)
 FRAME = Frame(2, 1, 20, "inbound", b"")
 SETTLED = SettledTurn(event_id="event", texts=("SM1",), up_to=f"{EVENT.occurred_at}#SM1")
 DRAW = Draw(ceiling="texts_per_day", whose="", period="2026-11-22", units=1, limit=1)
@@ -148,6 +151,7 @@ def on_aws(client: Any) -> dict[str, Callable[[], Any]]:
     claims = Claims(database, "conversations", lambda: NOW, kind="call")
     calls = CallsTable(database, "calls", outbox, retention_days=1)
     streams = StreamsTable(database, "calls", outbox, retention_days=1)
+    transcriptions = TranscriptionsTable(database, "calls", outbox, conversations, retention_days=1)
     utterances = UtterancesTable(database, "calls", outbox, conversations, retention_days=1)
     gathering = GatheringTable(database, "calls", outbox, conversations)
     frames = MediaFrames(database, "frames")
@@ -249,6 +253,14 @@ def on_aws(client: Any) -> dict[str, Callable[[], Any]]:
         "SendsTable.record_not_sent": lambda: sends.record_not_sent(PART, EVENT),
         "SendsTable.unsettled": lambda: list(sends.unsettled(before=NOW)),
         "SendsTable.senders_of": lambda: sends.senders_of(["SM1"]),
+        "TranscriptionsReader.active": transcriptions.active,
+        "TranscriptionsReader.of_call": lambda: transcriptions.of_call("CA1"),
+        "TranscriptionsTable.add": lambda: transcriptions.add(REPORT),
+        "TranscriptionsTable.end": lambda: transcriptions.end(TRANSCRIPTION, EVENT),
+        "TranscriptionsTable.find": lambda: transcriptions.find("CA1", "GT1"),
+        "TranscriptionsTable.open": lambda: transcriptions.open(TRANSCRIPTION),
+        "TranscriptionsTable.settle": lambda: transcriptions.settle(TRANSCRIPTION, REPORT, TRANSCRIPTION, EVENT, ENTRY),
+        "TranscriptionsTable.waiting": lambda: transcriptions.waiting(TRANSCRIPTION, after=0),
         "EventBridgeBus.publish": lambda: bus.publish([Announcement("a", "b", "{}", "2026-11-22T08:00:00.000Z")]),
         "SigningSecret.auth_tokens": lambda: SigningSecret(lambda: client, "signing secret").auth_tokens(),
         "SigningSecret.fresh_auth_tokens": lambda: SigningSecret(lambda: client, "signing secret").fresh_auth_tokens(),
@@ -267,6 +279,8 @@ ON_TWILIO: dict[str, Callable[[TwilioRest], Any]] = {
     "TwilioCalls.redirect": lambda rest: TwilioCalls(rest, webhook_url="https://x").redirect("CA1", twiml="<R/>"),
     "TwilioCalls.end": lambda rest: TwilioCalls(rest, webhook_url="https://x").end("CA1"),
     "TwilioCalls.limit": lambda rest: TwilioCalls(rest, webhook_url="https://x").limit("CA1", 60),
+    "TwilioCalls.start_transcription": lambda rest: TwilioCalls(rest, webhook_url="https://x").start_transcription("CA1", {}),
+    "TwilioCalls.stop_transcription": lambda rest: TwilioCalls(rest, webhook_url="https://x").stop_transcription("CA1", "GT1"),
     "TwilioCalls.fetch": lambda rest: TwilioCalls(rest, webhook_url="https://x").fetch("CA1"),
     "TwilioCalls.made": lambda rest: TwilioCalls(rest, webhook_url="https://x").made(REQUEST, since=NOW),
     "TwilioRest.change": lambda rest: rest.change("it", lambda client: client.messages.create(to="x", from_="y", body="z")),

@@ -13,6 +13,7 @@ from tests.unit.fakes import ACCOUNT
 from tests.unit.fakes_bridge import FakeAgent, FakeAgentTurns
 from tests.unit.fakes_calls import OURS, PAIR, THEIRS, FakeCalling
 from tests.unit.fakes_guards import outbound_guard
+from tests.unit.fakes_transcriptions import FakeCallTranscriptions
 from tests.unit.test_speaking import Phone
 from tests.unit.test_twiml import verbs
 from twilio_plugin.domain.agent import AgentAnswer
@@ -62,6 +63,8 @@ class Call:
                 default_region="US",
                 stay_seconds=30,
                 webhook_url="https://example.com/webhooks/twilio",
+                transcriptions=FakeCallTranscriptions(self.world.outbox, self.world.conversations),
+                language="en-US",
             ),
             guard=Guard(self.turns, self.world.outbox, self.world.clock, texts_per_hour=1, speech_per_hour=ceiling),
             clock=self.world.clock,

@@ -30,7 +30,15 @@ def world(request: pytest.FixtureRequest) -> CallWorld:
 def call(world: CallWorld, **wanted: Any) -> None:
     """Call 1 is made, and answered."""
     by = Caller(
-        world.requests, world.calling, outbound_guard(world.clock), world.clock, OURS, "US", not_recorded=lambda sid: None
+        requests=world.requests,
+        calling=world.calling,
+        guard=outbound_guard(world.clock),
+        clock=world.clock,
+        phone_number=OURS,
+        default_region="US",
+        language="en-US",
+        webhook_url="https://example.com/webhooks/twilio",
+        not_recorded=lambda sid: None,
     )
     make_call(MakeCall.model_validate({"to": THEIRS, "idempotency_key": "key 1"} | wanted), "request 1", by)
     track_call(outbound(1, "in-progress", request_id="key 1"), world.calls, world.clock)

@@ -184,6 +184,7 @@ SENDS: list[Case] = [
             "say": "Good morning.",
             "from_": "+15555550100",
             "record": True,
+            "transcribe": True,
             "machine_detection": DetectMachine(on_machine="hang_up"),
             "time_limit": 60,
             "idempotency_key": "k",
@@ -194,6 +195,7 @@ SENDS: list[Case] = [
             "say": "Good morning.",
             "from": "+15555550100",
             "record": True,
+            "transcribe": True,
             "machine_detection": {"on_machine": "hang_up"},
             "time_limit": 60,
             "idempotency_key": "k",
@@ -274,6 +276,38 @@ CONTROLS: list[Case] = [
         actions.ControlCall,
     ),
     (
+        "transfer_call",
+        {"call_sid": CALL, "to": "+15555550199", "transcribe": True, "record": True},
+        "control-call",
+        {"call_sid": CALL, "action": "transfer", "to": "+15555550199", "transcribe": True, "record": True},
+        CONTROLLED,
+        actions.ControlCall,
+    ),
+    (
+        "start_transcription",
+        {"call_sid": CALL, "outbound_track": "callee"},
+        "control-call",
+        {"call_sid": CALL, "action": "start_transcription", "outbound_track": "callee"},
+        CONTROLLED | {"transcription_sid": "GT1"},
+        actions.ControlCall,
+    ),
+    (
+        "stop_transcription",
+        {"call_sid": CALL},
+        "control-call",
+        {"call_sid": CALL, "action": "stop_transcription"},
+        CONTROLLED,
+        actions.ControlCall,
+    ),
+    (
+        "record_message",
+        {"call_sid": CALL, "say": "After the beep.", "max_length": 60, "then": "listen"},
+        "control-call",
+        {"call_sid": CALL, "action": "record_message", "say": "After the beep.", "max_length": 60, "then": "listen"},
+        CONTROLLED,
+        actions.ControlCall,
+    ),
+    (
         "send_digits",
         {"call_sid": CALL, "digits": "1w2#"},
         "control-call",
@@ -348,7 +382,10 @@ def test_every_field_of_every_input_model_is_an_argument_of_a_method() -> None:
     assert arguments("conversation_history") == set(actions.ReadHistory.model_fields)
     assert arguments("call_state") == set(actions.ReadCalls.model_fields)
     assert arguments("run_action") == set(actions.RunAction.model_fields)
-    controls = arguments("end_call", "transfer_call", "send_digits", "update_call", "hand_off_call", "limit_call")
+    controls = arguments(
+        *("end_call", "transfer_call", "send_digits", "update_call", "hand_off_call", "limit_call"),
+        *("start_transcription", "stop_transcription", "record_message"),
+    )
     assert controls == set(actions.ControlCall.model_fields) - {"action"}
 
 

@@ -8,9 +8,13 @@ from pydantic import ValidationError
 from tests.unit.fakes_calls import OURS, FakeCalling, inbound, sid
 from tests.unit.fakes_guards import outbound_guard
 from tests.unit.fakes_streams import FakeStreamWorld, stream
+from tests.unit.fakes_transcriptions import FakeCallTranscriptions, transcription, transcription_sid
 from tests.unit.test_twiml import Verb, verbs
+from twilio_plugin.domain import twiml
 from twilio_plugin.domain.actions import ControlCall, ControlledCall
+from twilio_plugin.domain.call import VoiceMode
 from twilio_plugin.domain.stream import Stream
+from twilio_plugin.domain.transcription import CallTranscription, OtherSpeaker, asked_for
 from twilio_plugin.errors import InvalidPhoneNumber, InvalidRequest, TwilioRejected
 from twilio_plugin.services.control_call import Controller, control_call
 
@@ -23,6 +27,9 @@ NEEDS: dict[str, dict[str, Any]] = {
     "update": {"say": "One moment"},
     "hand_off": {},
     "limit": {"time_limit": 600},
+    "start_transcription": {},
+    "stop_transcription": {},
+    "record_message": {},
 }
 FIELDS: dict[str, Any] = {
     "to": "+14155550199",
@@ -32,15 +39,25 @@ FIELDS: dict[str, Any] = {
     "url": "https://example.com/twiml",
     "handoff_data": {"reason": "a person is wanted"},
     "time_limit": 600,
+    "transcribe": True,
+    "record": True,
+    "outbound_track": "callee",
+    "max_length": 60,
+    "then": "hang_up",
 }
 BELONGS_TO = {
     "to": ("transfer", "hand_off"),
     "digits": ("send_digits",),
-    "say": ("update",),
+    "say": ("update", "record_message"),
     "twiml": ("update",),
     "url": ("update",),
     "handoff_data": ("hand_off",),
     "time_limit": ("limit",),
+    "transcribe": ("transfer",),
+    "record": ("transfer",),
+    "outbound_track": ("start_transcription",),
+    "max_length": ("record_message",),
+    "then": ("record_message",),
 }
 
 
@@ -49,25 +66,38 @@ def calling() -> FakeCalling:
     return FakeCalling()
 
 
-def control(calling: FakeCalling, action: str, *streams: Stream, **fields: Any) -> ControlledCall:
+def control(calling: FakeCalling, action: str, *heard: Stream | CallTranscription, **fields: Any) -> ControlledCall:
     world = FakeStreamWorld.new()
-    world.streams.keep(*streams)
-    return control_in(world, calling, action, **fields)
+    transcriptions = FakeCallTranscriptions(world.outbox, world.conversations)
+    for one in heard:
+        if isinstance(one, Stream):
+            world.streams.keep(one)
+        else:
+            transcriptions.open(one)
+    return control_in(world, calling, action, transcriptions, **fields)
 
 
-def control_in(world: FakeStreamWorld, calling: FakeCalling, action: str, **fields: Any) -> ControlledCall:
+def control_in(
+    world: FakeStreamWorld,
+    calling: FakeCalling,
+    action: str,
+    transcriptions: FakeCallTranscriptions | None = None,
+    **fields: Any,
+) -> ControlledCall:
     request = ControlCall.model_validate({"call_sid": sid(1), "action": action} | fields)
     by = Controller(
-        calling,
-        world.streams,
-        world.utterances,
-        lambda: world.connections,
-        world.clock,
-        outbound_guard(world.clock),
+        calling=calling,
+        streams=world.streams,
+        utterances=world.utterances,
+        connections=lambda: world.connections,
+        clock=world.clock,
+        guard=outbound_guard(world.clock),
         phone_number=OURS,
         default_region="US",
         stay_seconds=20,
         webhook_url="https://example.com/webhooks/twilio",
+        transcriptions=transcriptions or FakeCallTranscriptions(world.outbox, world.conversations),
+        language="en-GB",
     )
     return control_call(request, by)
 
@@ -169,7 +199,7 @@ def test_a_document_or_a_url_replaces_what_is_heard_as_it_is(
 GATHERED = stream(1, mode="gather", connection_id="")
 
 
-@pytest.mark.parametrize("action", ["transfer", "send_digits", "update"])
+@pytest.mark.parametrize("action", ["transfer", "send_digits", "update", "record_message"])
 def test_a_call_without_a_socket_cannot_be_spoken_to_once_it_does_something_else(calling: FakeCalling, action: str) -> None:
     world = FakeStreamWorld.new()
     world.streams.keep(GATHERED)
@@ -200,6 +230,159 @@ def test_a_stream_is_ended_by_its_socket_and_not_by_what_the_call_is_told(callin
     assert world.streams.read(stream(1)) == stream(1)
 
 
+# ------------------------------------------------------------------------------------------------------------ listening
+
+ROOT = "https://example.com/webhooks/twilio"
+DIAL: Verb = ("Dial", {"callerId": OURS, "timeLimit": "14400"}, [("Number", {}, "+14155550199")])
+AGENT, CALLEE, OF_THEIR_OWN = transcription(1), transcription(1, other="callee"), transcription(1, other=None)
+
+
+def start(other: OtherSpeaker) -> Verb:
+    asked = asked_for(other, language="en-GB", webhook_url=ROOT)
+    (verb,) = verbs(twiml.document(twiml.start_transcription(**asked)))
+    return verb
+
+
+STOP: Verb = ("Stop", {}, [("Transcription", {"name": "twilio-plugin-call"}, "")])
+
+
+def test_a_transfer_is_listened_to_from_its_first_word_on(calling: FakeCalling) -> None:
+    control(calling, "transfer", OPEN, to="+14155550199", transcribe=True)
+
+    assert document(calling) == [start("callee"), DIAL]
+
+
+@pytest.mark.parametrize("transcribe", [False, True])
+@pytest.mark.parametrize(
+    ("running", "first"), [(AGENT, [STOP, start("callee")]), (CALLEE, []), (OF_THEIR_OWN, [])], ids=["agent", "callee", "own"]
+)
+def test_a_call_that_is_transcribed_stays_so_when_it_is_transferred_and_only_once(
+    calling: FakeCalling, running: CallTranscription, first: list[Verb], transcribe: bool
+) -> None:
+    control(calling, "transfer", running, to="+14155550199", transcribe=transcribe)
+
+    assert document(calling) == [*first, DIAL]
+
+
+def test_a_transfer_is_recorded_on_two_channels_with_word_of_it(calling: FakeCalling) -> None:
+    control(calling, "transfer", to="+14155550199", record=True)
+
+    assert document(calling) == [
+        (
+            "Dial",
+            {
+                "callerId": OURS,
+                "timeLimit": "14400",
+                "record": "record-from-answer-dual",
+                "recordingStatusCallback": f"{ROOT}/status#rc=3&rp=5xx,ct,rt",
+                "recordingStatusCallbackEvent": "completed absent",
+            },
+            [("Number", {}, "+14155550199")],
+        )
+    ]
+
+
+@pytest.mark.parametrize(("fields", "other"), [({}, "agent"), ({"outbound_track": "callee"}, "callee")])
+def test_a_call_that_goes_on_is_listened_to_without_a_new_document(
+    calling: FakeCalling, fields: dict[str, str], other: OtherSpeaker
+) -> None:
+    done = control(calling, "start_transcription", OVER_ALREADY, **fields)
+
+    assert done == ControlledCall(call_sid=sid(1), status="in-progress", transcription_sid=transcription_sid(1))
+    assert calling.transcribed == [(sid(1), asked_for(other, language="en-GB", webhook_url=ROOT))]
+    assert calling.told == []
+
+
+@pytest.mark.parametrize(("heard", "says"), [(OPEN, "open media stream"), (AGENT, "transcribed already")])
+def test_a_call_that_is_heard_is_not_listened_to_as_well(
+    calling: FakeCalling, heard: Stream | CallTranscription, says: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=says):
+        control(calling, "start_transcription", heard)
+
+    assert calling.transcribed == []
+
+
+def test_all_transcriptions_of_a_call_are_stopped(calling: FakeCalling) -> None:
+    other = transcription(1, transcription_sid="GT2")
+
+    assert control(calling, "stop_transcription", AGENT, other, transcription(2)).status == "in-progress"
+
+    assert calling.no_longer_transcribed == [(sid(1), transcription_sid(1)), (sid(1), "GT2")]
+
+
+def test_a_call_that_is_transcribed_no_longer_goes_on_as_it_did(calling: FakeCalling) -> None:
+    world = FakeStreamWorld.new()
+    world.streams.keep(GATHERED)
+
+    control_in(world, calling, "stop_transcription")
+
+    assert (calling.told, world.streams.read(GATHERED)) == ([], GATHERED)
+
+
+def test_one_that_has_not_reported_itself_yet_is_stopped_by_its_name(calling: FakeCalling) -> None:
+    control(calling, "stop_transcription")
+
+    assert calling.no_longer_transcribed == [(sid(1), "twilio-plugin-call")]
+
+
+# ------------------------------------------------------------------------------------------------------------- messages
+
+
+def record(action: str, seconds: int = 120) -> Verb:
+    attributes = {
+        "action": action,
+        "maxLength": str(seconds),
+        "finishOnKey": "#",
+        "recordingStatusCallback": f"{ROOT}/status#rc=3&rp=5xx,ct,rt",
+        "recordingStatusCallbackEvent": "completed absent",
+    }
+    return "Record", attributes, ""
+
+
+GOODBYE_URL = f"{ROOT}/voice?then=hang_up#rc=1&rp=5xx,ct&rt=5000"
+
+
+@pytest.mark.parametrize("then", [{}, {"then": "hang_up"}])
+def test_a_message_is_taken_after_words_and_then_the_call_ends(calling: FakeCalling, then: dict[str, str]) -> None:
+    control(calling, "record_message", OPEN, say="After the beep, please.", max_length=60, **then)
+
+    assert document(calling) == [("Say", {}, "After the beep, please."), record(GOODBYE_URL, 60), ("Hangup", {}, "")]
+
+
+def test_a_message_needs_no_words_before_it(calling: FakeCalling) -> None:
+    control(calling, "record_message")
+
+    assert document(calling) == [record(GOODBYE_URL), ("Hangup", {}, "")]
+
+
+def test_after_a_message_the_agent_listens_again_whether_something_was_said_or_not(calling: FakeCalling) -> None:
+    control(calling, "record_message", OPEN, then="listen")
+
+    assert document(calling) == [record(BACK[2] if isinstance(BACK[2], str) else ""), BACK]
+
+
+@pytest.mark.parametrize("mode", ["gather", "relay"])
+def test_after_a_message_a_call_is_heard_the_way_it_was_before(calling: FakeCalling, mode: VoiceMode) -> None:
+    world = FakeStreamWorld.new()
+    heard = stream(1, leg=2, mode=mode)
+    world.streams.keep(heard)
+
+    control_in(world, calling, "record_message", then="listen")
+
+    url = f"{ROOT}/voice?mode={mode}&leg=3&reopened=0#rc=1&rp=5xx,ct&rt=5000"
+    assert document(calling) == [record(url), ("Redirect", {"method": "POST"}, url)]
+    assert world.streams.read(heard).end == "stopped"
+
+
+@pytest.mark.parametrize("heard", [[], [OVER_ALREADY]])
+def test_where_nobody_listened_nobody_listens_again(calling: FakeCalling, heard: list[Stream]) -> None:
+    with pytest.raises(InvalidRequest, match="`then` listen"):
+        control(calling, "record_message", *heard, then="listen")
+
+    assert calling.told == []
+
+
 # -------------------------------------------------------------------------------------------------------------- refused
 
 
@@ -215,7 +398,8 @@ def test_a_field_that_an_action_needs_is_named_when_it_is_missing(calling: FakeC
 
 @pytest.mark.parametrize(("action", "field"), [(a, f) for a in NEEDS for f in FIELDS if a not in BELONGS_TO[f]])
 def test_a_field_of_another_action_is_refused_by_its_name(calling: FakeCalling, action: str, field: str) -> None:
-    with pytest.raises(InvalidRequest, match=f"`{field}`.*'{BELONGS_TO[field][0]}'.*'{action}'"):
+    belongs_to = " or ".join(f"'{one}'" for one in BELONGS_TO[field])
+    with pytest.raises(InvalidRequest, match=f"`{field}`.*{belongs_to}, not with '{action}'"):
         control(calling, action, **NEEDS[action] | {field: FIELDS[field]})
 
     assert calling.told == []
@@ -255,6 +439,10 @@ def test_a_transfer_goes_to_phone_numbers_only(calling: FakeCalling, to: str) ->
         {"action": "send_digits", "digits": ""},
         {"action": "send_digits", "digits": "1" * 101},
         {"action": "send_digits", "digits": "1\n"},
+        {"action": "record_message", "max_length": 0},
+        {"action": "record_message", "max_length": 3601},
+        {"action": "record_message", "then": "wait"},
+        {"action": "start_transcription", "outbound_track": "both"},
         {"action": "update", "url": "ftp://example.com"},
         {"action": "update", "say": "\udc00"},
         {"volume": 11},

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from tests.unit.fakes_calls import OURS, FakeCalling, sid
 from tests.unit.fakes_guards import outbound_guard
 from tests.unit.fakes_streams import FakeConnections, FakeStreamWorld, stream
+from tests.unit.fakes_transcriptions import FakeCallTranscriptions
 from tests.unit.test_twiml import verbs
 from twilio_plugin.domain.actions import ControlCall, ControlledCall
 from twilio_plugin.domain.stream import Stream
@@ -40,6 +41,8 @@ class Switchboard:
             default_region="US",
             stay_seconds=20,
             webhook_url="https://example.com/webhooks/twilio",
+            transcriptions=FakeCallTranscriptions(self.world.outbox, self.world.conversations),
+            language="en-US",
         )
 
     def control(self, action: str, **fields: Any) -> ControlledCall:

@@ -93,3 +93,14 @@ def test_attachments_are_part_of_a_turn() -> None:
     assert as_turns([inbound("Look", media=(picture,))]) == [
         {"role": "user", "content": "Look\n[image/png: https://example.com/a.png]"}
     ]
+
+
+def test_whom_the_person_was_connected_with_is_not_taken_for_the_agent() -> None:
+    said = [inbound("Is the table ready?", speaker="person"), outbound("It is.", speaker="callee")]
+
+    assert [line.partition("] ")[2] for line in as_text(said).splitlines()] == ["User: Is the table ready?", "Callee: It is."]
+    assert as_turns([outbound("Hello.", speaker="agent"), *said]) == [
+        {"role": "assistant", "content": "Hello."},
+        {"role": "user", "content": "Is the table ready?"},
+        {"role": "assistant", "content": "[callee] It is."},
+    ]

@@ -67,6 +67,8 @@ def test_detail_types_are_the_ones_that_subscribers_know() -> None:
         "SPEECH_PLAYED",
         "SPEECH_INTERRUPTED",
         "DTMF_RECEIVED",
+        "SPEECH_TRANSCRIBED",
+        "TRANSCRIPTION_ENDED",
         "AGENT_FAILED",
         "GUARD_REFUSED",
     ]

@@ -19,8 +19,10 @@ from tests.unit.fakes_calls import (
 )
 from tests.unit.fakes_guards import outbound_guard
 from tests.unit.test_twiml import verbs
+from twilio_plugin.domain import twiml
 from twilio_plugin.domain.actions import MadeCall, MakeCall
 from twilio_plugin.domain.call import CallUpdate
+from twilio_plugin.domain.transcription import asked_for
 from twilio_plugin.errors import (
     IdempotencyKeyReused,
     InvalidPhoneNumber,
@@ -56,6 +58,8 @@ class Phone:
             clock=self.world.clock,
             phone_number=OURS,
             default_region="US",
+            language="en-US",
+            webhook_url="https://example.com/webhooks/twilio",
             not_recorded=self.not_recorded.append,
         )
         return make_call(request, request_id, by)
@@ -422,3 +426,63 @@ def test_callbacks_that_come_before_the_calls_own_record_stay_the_truth(both: Ph
         "CALL_ENDED",
         "CALL_STARTED",
     ]
+
+
+# ----------------------------------------------------------------------------------------------------------- transcribed
+
+START = asked_for("agent", language="en-US", webhook_url="https://example.com/webhooks/twilio")
+
+
+@pytest.mark.parametrize(
+    ("heard", "then"),
+    [
+        ({"say": "Hello"}, ("Say", {}, "Hello")),
+        ({"say": None, "twiml": "<Response><Dial>+15555550199</Dial></Response>"}, ("Dial", {}, "+15555550199")),
+        (
+            {"say": None, "url": "https://example.com/survey?a=b&c=d#rc=2"},
+            ("Redirect", {"method": "POST"}, "https://example.com/survey?a=b&c=d#rc=2"),
+        ),
+    ],
+    ids=["say", "twiml", "url"],
+)
+def test_a_call_is_listened_to_from_its_first_word_on_whatever_the_person_hears(
+    phone: Phone, heard: dict[str, Any], then: Any
+) -> None:
+    phone.call(transcribe=True, **heard)
+
+    (asked,) = phone.world.calling.asked
+    start, *more = verbs(asked.twiml or "")
+    assert [start] == verbs(twiml.document(twiml.start_transcription(**START)))
+    assert more == [then]
+    assert asked.url is None
+
+
+@pytest.mark.parametrize("mode", [{}, {"voice_mode": "gather"}])
+def test_a_call_that_the_agent_hears_is_not_listened_to_as_well(phone: Phone, mode: dict[str, str]) -> None:
+    with pytest.raises(InvalidRequest, match="`transcribe` goes with"):
+        phone.call(say=None, transcribe=True, **mode)
+
+    assert phone.rung == 0
+
+
+def test_the_same_call_with_and_without_a_transcription_are_two(phone: Phone) -> None:
+    phone.call(idempotency_key="key", transcribe=True)
+
+    with pytest.raises(IdempotencyKeyReused):
+        phone.call(idempotency_key="key")
+
+
+@pytest.mark.parametrize(
+    ("heard", "says"),
+    [
+        ({"say": None, "twiml": f"<Response><Say>{'x' * 3900}</Say></Response>"}, "`twiml` is too long"),
+        ({"say": None, "url": f"https://example.com/{'x' * 3900}"}, "`url` is too long"),
+        ({"say": None, "twiml": "<Response/>"}, "begins with <Response>"),
+    ],
+    ids=["twiml", "url", "empty"],
+)
+def test_what_does_not_fit_behind_the_transcription_is_refused(phone: Phone, heard: dict[str, Any], says: str) -> None:
+    with pytest.raises(InvalidRequest, match=says):
+        phone.call(transcribe=True, **heard)
+
+    assert phone.rung == 0

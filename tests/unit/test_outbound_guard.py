@@ -12,6 +12,7 @@ from tests.unit.fakes import ACCOUNT, FakeWorld
 from tests.unit.fakes_calls import FakeCallWorld, outbound, sid
 from tests.unit.fakes_guards import FakeCounters, call_minutes, outbound_guard
 from tests.unit.fakes_streams import FakeStreamWorld, stream
+from tests.unit.fakes_transcriptions import FakeCallTranscriptions
 from tests.unit.test_twiml import verbs
 from twilio_plugin.domain.actions import ControlCall, MadeCall, MakeCall, RanAction, RunAction, SendResult, SendSms
 from twilio_plugin.errors import (
@@ -79,6 +80,8 @@ class Phone:
             clock=self.calls.clock,
             phone_number=OURS,
             default_region="US",
+            language="en-US",
+            webhook_url="https://example.com/webhooks/twilio",
             not_recorded=lambda _sid: None,
         )
 
@@ -113,6 +116,8 @@ class Phone:
             default_region="US",
             stay_seconds=30,
             webhook_url="https://example.com/webhooks/twilio",
+            transcriptions=FakeCallTranscriptions(self.streams.outbox, self.streams.conversations),
+            language="en-US",
         )
 
     def run(self, input_: Any, **more: Any) -> RanAction:

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 import pytest
 from pydantic import ValidationError
 
-from tests.unit.fakes import FakeOutbox
+from tests.unit.fakes import FakeConversations, FakeOutbox
 from tests.unit.fakes_calls import OURS, PAIR, THEIRS, FakeCallWorld, inbound, outbound, sid
 from tests.unit.fakes_streams import FakeStreams, stream
+from tests.unit.fakes_transcriptions import FakeCallTranscriptions, transcription
 from tests.unit.test_calls_contract import answered_event
 from twilio_plugin.domain.actions import CallStates, ReadCalls
 from twilio_plugin.domain.stream import Stream
+from twilio_plugin.domain.transcription import CallTranscription
 from twilio_plugin.errors import InvalidRequest
 from twilio_plugin.services.answer_call import answer_call
 from twilio_plugin.services.read_calls import read_calls
@@ -23,10 +25,18 @@ def world() -> FakeCallWorld:
     return FakeCallWorld.new()
 
 
-def read(world: FakeCallWorld, call_sid: str | None = None, streams: Sequence[Stream] = ()) -> CallStates:
+def read(
+    world: FakeCallWorld,
+    call_sid: str | None = None,
+    streams: Sequence[Stream] = (),
+    transcriptions: Sequence[CallTranscription] = (),
+) -> CallStates:
     kept = FakeStreams(FakeOutbox(), world.calls)
     kept.keep(*streams)
-    return read_calls(ReadCalls(call_sid=call_sid), world.calls, kept, world.clock)
+    running = FakeCallTranscriptions(FakeOutbox(), FakeConversations(FakeOutbox()))
+    for one in transcriptions:
+        running.open(one)
+    return read_calls(ReadCalls(call_sid=call_sid), world.calls, kept, running, world.clock)
 
 
 def test_without_calls_there_are_none(world: FakeCallWorld) -> None:
@@ -127,3 +137,20 @@ def test_a_call_that_is_not_known_is_refused_with_the_way_out(world: FakeCallWor
 def test_what_is_no_call_sid_is_refused(call_sid: str) -> None:
     with pytest.raises(ValidationError):
         ReadCalls(call_sid=call_sid)
+
+
+def test_a_running_transcription_is_told_with_its_call_and_one_that_is_over_is_not(world: FakeCallWorld) -> None:
+    answer_call(inbound(1), {}, world.calls, world.clock)
+    answer_call(inbound(2), {}, world.calls, world.clock)
+    running = transcription(1, turns=2)
+    over = transcription(2, ended_at="2026-11-22T08:00:30.000Z", end="stopped")
+
+    listed = read(world, transcriptions=(running, over))
+    (one,) = read(world, sid(1), transcriptions=(running, over)).calls
+    (other,) = read(world, sid(2), transcriptions=(running, over)).calls
+
+    told = {"transcription_sid": running.transcription_sid, "started_at": running.started_at, "turns": 2}
+    assert one.model_dump(exclude_none=True)["transcription"] == told
+    assert other.transcription is None
+    assert [call.transcription is not None for call in listed.calls] == [True, False]
+    assert listed.text.count("is transcribed (2 so far)") == 1

@@ -52,6 +52,8 @@ class Phone:
             clock=self.calls.clock,
             phone_number=OURS,
             default_region="US",
+            language="en-US",
+            webhook_url="https://example.com/webhooks/twilio",
             not_recorded=lambda _sid: None,
         )
         return run_action(RunAction.model_validate({"input": input_} | more), request_id, Agent(sender, caller))

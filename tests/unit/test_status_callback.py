@@ -28,6 +28,7 @@ RECORDING = _CALL | {
     "RecordingTrack": "both",
     "ErrorCode": "0",
 }
+TRANSCRIPTION = _CALL | {"TranscriptionSid": "GT1", "TranscriptionEvent": "transcription-started", "SequenceId": "1"}
 STREAM = _CALL | {"StreamSid": "MZ1", "StreamName": "MZ1", "StreamEvent": "stream-started", "Timestamp": "2026-11-22T08:00:00Z"}
 
 
@@ -41,6 +42,7 @@ STREAM = _CALL | {"StreamSid": "MZ1", "StreamName": "MZ1", "StreamEvent": "strea
         (MACHINE, "answered_by"),
         (RECORDING, "recording"),
         (STREAM, "stream"),
+        (TRANSCRIPTION, "transcription"),
         ({}, "message"),
     ],
 )
@@ -79,6 +81,7 @@ def test_a_recording_is_read_with_what_there_is_to_know() -> None:
         account_sid=ACCOUNT,
         recording_sid="RE1",
         status="completed",
+        source="OutboundAPI",
         url="https://api.twilio.com/RE1",
         duration=7,
         channels=2,
@@ -87,6 +90,7 @@ def test_a_recording_is_read_with_what_there_is_to_know() -> None:
 
 def test_a_recording_that_is_not_there_has_no_address_and_no_duration() -> None:
     absent = RECORDING | {"RecordingStatus": "absent", "RecordingUrl": "", "RecordingDuration": "-1", "RecordingChannels": ""}
+    absent["RecordingSource"] = ""
 
     assert recording(absent) == Recording(call_sid=sid(1), account_sid=ACCOUNT, recording_sid="RE1", status="absent")
 

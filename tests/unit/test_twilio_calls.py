@@ -22,6 +22,7 @@ from twilio_plugin.adapters.twilio_rest import TwilioRest
 from twilio_plugin.domain.address import Address
 from twilio_plugin.domain.call import CallRequest, call_update
 from twilio_plugin.domain.machine_detection import MachineDetection
+from twilio_plugin.domain.transcription import asked_for
 from twilio_plugin.errors import PluginError, SendOutcomeUnknown, StorageUnavailable, TwilioRejected, TwilioUnavailable
 
 REQUEST = CallRequest(
@@ -35,6 +36,7 @@ REQUEST = CallRequest(
 BY_URL = dataclasses.replace(REQUEST, twiml=None, url="https://example.com/twiml?a=b&c=d")
 WEBHOOK_URL = "https://example.com/webhooks/twilio"
 CALLS_PATH = f"/2010-04-01/Accounts/{ACCOUNT}/Calls"
+ASKED = asked_for("callee", language="en-GB", webhook_url=WEBHOOK_URL)
 SINCE = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 
 
@@ -93,6 +95,8 @@ CHANGES: dict[str, Callable[[TwilioCalls], object]] = {
     "redirect": lambda calling: calling.redirect(sid(1), twiml="<Response/>"),
     "end": lambda calling: calling.end(sid(1)),
     "limit": lambda calling: calling.limit(sid(1), 600),
+    "start_transcription": lambda calling: calling.start_transcription(sid(1), ASKED),
+    "stop_transcription": lambda calling: calling.stop_transcription(sid(1), "GT1"),
 }
 READS: dict[str, Callable[[TwilioCalls], object]] = {
     "fetch": lambda calling: calling.fetch(sid(1)),
@@ -229,6 +233,35 @@ def test_a_live_call_is_given_another_document(twilio: Server, calls: Calls) -> 
     (asked,) = twilio.asked
     assert (asked.method, asked.path) == ("POST", f"{CALLS_PATH}/{sid(1)}.json")
     assert asked.form == {"Twiml": ["<Response/>"]}
+
+
+def test_a_transcription_is_asked_for_with_where_its_words_go(twilio: Server, calls: Calls) -> None:
+    twilio.script = [Answer(201, json.dumps({"sid": "GT1", "status": "in-progress"}))]
+
+    assert calls().calling.start_transcription(sid(1), ASKED) == "GT1"
+
+    (asked,) = twilio.asked
+    assert (asked.method, asked.path) == ("POST", f"{CALLS_PATH}/{sid(1)}/Transcriptions.json")
+    assert asked.form == {
+        "Name": ["twilio-plugin-transfer"],
+        "Track": ["both_tracks"],
+        "StatusCallbackUrl": [f"{WEBHOOK_URL}/status?outbound_track=callee#rc=3&rp=5xx,ct,rt"],
+        "InboundTrackLabel": ["person"],
+        "OutboundTrackLabel": ["callee"],
+        "LanguageCode": ["en-GB"],
+        "PartialResults": ["false"],
+    }
+
+
+@pytest.mark.parametrize("named", ["GT1", "twilio-plugin-call"])
+def test_a_transcription_is_stopped_by_its_sid_or_its_name(twilio: Server, calls: Calls, named: str) -> None:
+    twilio.script = [Answer(200, json.dumps({"sid": "GT1", "status": "stopped"}))]
+
+    assert calls().calling.stop_transcription(sid(1), named) == "stopped"
+
+    (asked,) = twilio.asked
+    assert (asked.method, asked.path) == ("POST", f"{CALLS_PATH}/{sid(1)}/Transcriptions/{named}.json")
+    assert asked.form == {"Status": ["stopped"]}
 
 
 def test_a_call_is_ended_by_completing_it(twilio: Server, calls: Calls) -> None:

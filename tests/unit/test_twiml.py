@@ -223,3 +223,26 @@ def test_a_document_has_at_most_64_kb() -> None:
     for longer in ("a" * (twiml.MAX_BYTES - frame + 1), "ä" * (twiml.MAX_BYTES // 2)):
         with pytest.raises(InvalidRequest, match="65,536"):
             twiml.document(twiml.say(longer))
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        "<Response>",
+        '<?xml version="1.0" encoding="UTF-8"?>\n<Response>',
+        "\ufeff <?xml version='1.0'?> <!-- <Response> is below -->\n<Response >",
+        '<Response xmlns:x="y">',
+    ],
+)
+def test_a_verb_is_put_before_those_of_somebody_elses_document(root: str) -> None:
+    begun = twiml.begin_with(twiml.hangup(), f"{root}<Say>Hello &amp; welcome</Say></Response>")
+
+    assert begun == f"{root}<Hangup /><Say>Hello &amp; welcome</Say></Response>"
+
+
+@pytest.mark.parametrize(
+    "document", ["<Response/>", "<Response />", "<Say>Hello</Say>", "Hello", "<Responses><Say/></Responses>"]
+)
+def test_what_is_no_document_with_verbs_in_it_takes_none_before_them(document: str) -> None:
+    with pytest.raises(InvalidRequest, match="begins with <Response>"):
+        twiml.begin_with(twiml.hangup(), document)

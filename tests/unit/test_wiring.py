@@ -137,10 +137,13 @@ def test_reconciling_nothing_says_so(stack: Stack, context: LambdaContext) -> No
         "still_unknown": 0,
         "calls": {"found_made": 0, "found_not_made": 0, "still_unknown": 0, "ended": 0},
         "streams_ended": 0,
+        "transcriptions": {"turns": 0, "ended": 0},
     }
 
 
-@pytest.mark.parametrize("trouble", ["reconcile.reconcile", "reconcile_calls.reconcile_calls"])
+@pytest.mark.parametrize(
+    "trouble", ["reconcile.reconcile", "reconcile_calls.reconcile_calls", "reconcile_streams.reconcile_streams"]
+)
 def test_trouble_with_the_one_does_not_keep_the_others_from_being_reconciled(
     stack: Stack, context: LambdaContext, monkeypatch: pytest.MonkeyPatch, trouble: str
 ) -> None:
@@ -155,6 +158,7 @@ def test_trouble_with_the_one_does_not_keep_the_others_from_being_reconciled(
         return reconcile
 
     runs = ["reconcile.reconcile", "reconcile_calls.reconcile_calls", "reconcile_streams.reconcile_streams"]
+    runs.append("reconcile_transcriptions.reconcile_transcriptions")
     for run in runs:
         monkeypatch.setattr(f"twilio_plugin.services.{run}", note(run))
 

@@ -26,6 +26,7 @@ from pydantic import BaseModel, ValidationError
 
 from twilio_plugin.domain.actions import (
     CallStates,
+    ControlAction,
     ControlCall,
     ControlledCall,
     DetectMachine,
@@ -44,6 +45,7 @@ from twilio_plugin.domain.actions import (
 )
 from twilio_plugin.domain.address import Channel
 from twilio_plugin.domain.call import VoiceMode
+from twilio_plugin.domain.transcription import OtherSpeaker
 from twilio_plugin.domain.validation import validated
 from twilio_plugin.errors import InvocationFailed, PluginError
 from twilio_plugin.invoker import Invoker, function_arns
@@ -159,6 +161,7 @@ class TwilioPlugin:
         voice_mode: VoiceMode | None = None,
         from_: str | None = None,
         record: bool = False,
+        transcribe: bool = False,
         machine_detection: DetectMachine | None = None,
         time_limit: int | None = None,
         idempotency_key: str | None = None,
@@ -172,6 +175,7 @@ class TwilioPlugin:
             "voice_mode": voice_mode,
             "from": from_,
             "record": record,
+            "transcribe": transcribe,
             "machine_detection": machine_detection,
             "time_limit": time_limit,
         }
@@ -200,9 +204,28 @@ class TwilioPlugin:
         """Hang up."""
         return self._control(call_sid, "end")
 
-    def transfer_call(self, call_sid: str, to: str) -> ControlledCall:
-        """Connect the person to another number."""
-        return self._control(call_sid, "transfer", to=to)
+    def transfer_call(self, call_sid: str, to: str, *, transcribe: bool = False, record: bool = False) -> ControlledCall:
+        """Connect the person to another number; events tell what the two say, or where it was recorded."""
+        return self._control(call_sid, "transfer", to=to, transcribe=transcribe, record=record)
+
+    def start_transcription(self, call_sid: str, *, outbound_track: OtherSpeaker | None = None) -> ControlledCall:
+        """Have Twilio transcribe a call that the agent does not hear; events tell what is said."""
+        return self._control(call_sid, "start_transcription", outbound_track=outbound_track)
+
+    def stop_transcription(self, call_sid: str) -> ControlledCall:
+        """End that."""
+        return self._control(call_sid, "stop_transcription")
+
+    def record_message(
+        self,
+        call_sid: str,
+        *,
+        say: str | None = None,
+        max_length: int | None = None,
+        then: Literal["hang_up", "listen"] | None = None,
+    ) -> ControlledCall:
+        """Let the person leave a message after a beep; an event tells where it is."""
+        return self._control(call_sid, "record_message", say=say, max_length=max_length, then=then)
 
     def send_digits(self, call_sid: str, digits: str) -> ControlledCall:
         """Press keys, ``w`` being half a second."""
@@ -260,9 +283,7 @@ class TwilioPlugin:
         fields = {"input": given, "action": action, "dry_run": dry_run}
         return self._once("run-action", RunAction, RanAction, fields, idempotency_key)
 
-    def _control(
-        self, call_sid: str, action: Literal["end", "transfer", "send_digits", "update", "hand_off", "limit"], **fields: Any
-    ) -> ControlledCall:
+    def _control(self, call_sid: str, action: ControlAction, **fields: Any) -> ControlledCall:
         asked = {"call_sid": call_sid, "action": action, **fields}
         return self._invoke("control-call", ControlCall, ControlledCall, asked, repeatable=False)
 

@@ -74,6 +74,7 @@ class CallsTable(CallsReader):
         item = {
             "call_sid": recording.call_sid,
             "sk": f"RECORDING#{recording.recording_sid}#{recording.status}",
+            "source": recording.source,
             "recording_url": recording.url,
             "duration": recording.duration,
             "channels": recording.channels,

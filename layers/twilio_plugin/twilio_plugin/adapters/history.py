@@ -59,6 +59,7 @@ def _entry(item: Item, status: Item) -> Entry:
         media=tuple(Media(**media) for media in item["media"]),
         opt_out_type=item.get("opt_out_type"),
         call_sid=item.get("call_sid"),
+        speaker=item.get("speaker"),
         status=status.get("status"),
         error_code=status.get("error_code"),
     )

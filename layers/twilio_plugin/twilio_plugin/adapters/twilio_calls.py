@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from itertools import takewhile
 from typing import Any
@@ -9,6 +10,7 @@ from urllib.parse import urlencode
 
 # Here and not at the first call: the package loads it late, and a caller would wait for its modules.
 from twilio.rest.api.v2010.account import call as _call  # noqa: F401
+from twilio.rest.api.v2010.account.call import transcription as _transcription  # noqa: F401
 
 from twilio_plugin.adapters.twilio_rest import TwilioRest
 from twilio_plugin.domain.address import Address, masked
@@ -77,6 +79,21 @@ class TwilioCalls:
     def limit(self, call_sid: str, seconds: int) -> str:
         return self._twilio.change(
             f"the limit of {call_sid}", lambda client: str(client.calls(call_sid).update(time_limit=seconds).status)
+        )
+
+    def start_transcription(self, call_sid: str, asked: Mapping[str, str | bool]) -> str:
+        def ask(client: Any) -> str:
+            sid = client.calls(call_sid).transcriptions.create(**asked).sid
+            if not sid:
+                raise ValueError("an answer without a SID")
+            return str(sid)
+
+        return self._twilio.change(f"the transcription of {call_sid}", ask)
+
+    def stop_transcription(self, call_sid: str, transcription: str) -> str:
+        return self._twilio.change(
+            f"the end of a transcription of {call_sid}",
+            lambda client: str(client.calls(call_sid).transcriptions(transcription).update(status="stopped").status),
         )
 
     def fetch(self, call_sid: str) -> CallUpdate | None:

@@ -16,6 +16,7 @@ from twilio_plugin.domain.audio import BYTES_PER_SECOND
 from twilio_plugin.domain.call import CallDirection, VoiceMode
 from twilio_plugin.domain.machine_detection import OnMachine
 from twilio_plugin.domain.segments import MAX_BODY, MIN_LIMIT, Encoding
+from twilio_plugin.domain.transcription import OtherSpeaker, Speaker
 
 
 class _Input(BaseModel):
@@ -117,6 +118,8 @@ class MakeCall(_Input):
     """Our number; the stack's number where none is given."""
     record: bool = False
     """Record the call; an event tells where the recording is."""
+    transcribe: bool = False
+    """Have Twilio transcribe the call; events tell what is said. With `say`, `twiml` or `url`: the agent hears other calls."""
     machine_detection: DetectMachine | None = None
     """Find out who answers; an event tells it."""
     time_limit: Annotated[int, Field(ge=5, le=14_400)] = 3600
@@ -137,20 +140,44 @@ class MadeCall(BaseModel):
     from_: Annotated[str, Field(alias="from")]
 
 
+ControlAction = Literal[
+    "end",
+    "transfer",
+    "send_digits",
+    "update",
+    "hand_off",
+    "limit",
+    "start_transcription",
+    "stop_transcription",
+    "record_message",
+]
+
+
 class ControlCall(_Input):
     """What to do with a call that is going on."""
 
     call_sid: Annotated[str, _CallSid]
     """The call's SID, from its event."""
-    action: Literal["end", "transfer", "send_digits", "update", "hand_off", "limit"]
-    """``update`` replaces what the person hears by one of `say`, `twiml` and `url`; ``hand_off`` ends a ``relay`` session;
-    ``limit`` says when the call is to end."""
+    action: ControlAction
+    """``update`` replaces what the person hears by one of `say`, `twiml` and `url`; ``record_message`` takes a message;
+    ``hand_off`` ends a ``relay`` session; ``limit`` says when the call is to end."""
     to: str | None = None
     """With ``transfer``: the number to connect the person to."""
     digits: Annotated[str | None, Field(pattern=r"^[0-9*#wW]+$", max_length=100)] = None
     """With ``send_digits``: the keys to press, ``w`` being half a second."""
+    transcribe: bool = False
+    """With ``transfer``: have Twilio transcribe what the two say."""
+    record: bool = False
+    """With ``transfer``: record what the two say."""
+    outbound_track: OtherSpeaker | None = None
+    """With ``start_transcription``: who the person hears, ``agent`` (the default) or, after a transfer, ``callee``."""
+    max_length: Annotated[int | None, Field(ge=1, le=3600)] = None
+    """With ``record_message``: seconds that the message may take; two minutes where it is left out."""
+    then: Literal["hang_up", "listen"] | None = None
+    """With ``record_message``, once it is taken: end the call (the default), or let the agent go on listening."""
     say: _Words = None
-    """With ``update``: words to speak; then the agent goes on listening, or the line stays open where it does not listen."""
+    """With ``update``: words to speak; then the agent goes on listening, or the line stays open where it does not listen.
+    With ``record_message``: words before the beep."""
     twiml: _Document = None
     """With ``update``: a TwiML document to run."""
     url: _Url = None
@@ -166,6 +193,8 @@ class ControlledCall(BaseModel):
 
     call_sid: str
     status: str
+    transcription_sid: str | None = None
+    """Only where a transcription was started."""
 
 
 class Say(_Input):
@@ -240,6 +269,14 @@ class StreamState(BaseModel):
     last_words: str | None = None
 
 
+class TranscriptionState(BaseModel):
+    """A running transcription of a call that is only listened to."""
+
+    transcription_sid: str
+    started_at: str
+    turns: int
+
+
 class CallState(BaseModel):
     """One call. Without a stream it is run by a TwiML document, not answered yet, or over."""
 
@@ -257,6 +294,7 @@ class CallState(BaseModel):
     duration: int | None = None
     answered_by: str | None = None
     stream: StreamState | None = None
+    transcription: TranscriptionState | None = None
 
 
 class CallStates(BaseModel):
@@ -303,6 +341,7 @@ class HistoryMessage(BaseModel):
     media: list[HistoryMedia] = []
     opt_out_type: str | None = None
     call_sid: str | None = None
+    speaker: Speaker | None = None
     status: str | None = None
     error_code: int | None = None
 

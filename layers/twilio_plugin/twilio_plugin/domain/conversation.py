@@ -8,6 +8,7 @@ from typing import Literal, TypedDict
 
 from twilio_plugin.domain.message import Media
 from twilio_plugin.domain.message_status import FAILED
+from twilio_plugin.domain.transcription import Speaker
 
 Kind = Literal["sms", "mms", "speech"]
 Direction = Literal["inbound", "outbound"]
@@ -23,7 +24,8 @@ class Entry:
     kind: Kind
     direction: Direction
     message_sid: str
-    """Twilio's id of a message. Of speech: the utterance's id, or ``<stream_sid>-<turn>`` for what the person said."""
+    """Twilio's id of a message. Of speech: the utterance's id, ``<stream_sid>-<turn>`` for what the person said, or
+    ``<transcription_sid>-<sequence_id>`` for what was said in a call that is only listened to."""
     from_: str
     to: str
     body: str
@@ -31,6 +33,8 @@ class Entry:
     opt_out_type: str | None = None
     call_sid: str | None = None
     """Speech only: the call in which it was said."""
+    speaker: Speaker | None = None
+    """Transcribed speech only: whose words they are."""
     status: str | None = None
     """Outbound messages only: the last status known."""
     error_code: int | None = None
@@ -62,19 +66,26 @@ def as_turns(entries: Iterable[Entry]) -> list[Turn]:
             continue
         role: Literal["user", "assistant"] = "user" if entry.direction == "inbound" else "assistant"
         if turns and turns[-1]["role"] == role:
-            turns[-1]["content"] += "\n" + _content(entry)
+            turns[-1]["content"] += "\n" + _said_to_model(entry)
         else:
-            turns.append({"role": role, "content": _content(entry)})
+            turns.append({"role": role, "content": _said_to_model(entry)})
     return turns
 
 
 def _speaker(entry: Entry) -> str:
+    if entry.speaker == "callee":
+        return "Callee"
     return "User" if entry.direction == "inbound" else "Assistant"
 
 
 def _content(entry: Entry) -> str:
     attachments = [f"[{media.content_type}: {media.url}]" for media in entry.media]
     return "\n".join([*([entry.body] if entry.body else []), *attachments])
+
+
+def _said_to_model(entry: Entry) -> str:
+    """In the agent's role a model must not take for its own what somebody else said to the person."""
+    return f"[callee] {_content(entry)}" if entry.speaker == "callee" else _content(entry)
 
 
 def _remark(entry: Entry) -> str:

@@ -17,6 +17,7 @@ from twilio_plugin.domain.message import Media
 from twilio_plugin.domain.opt_out import ContactState, OptOutType
 from twilio_plugin.domain.speech import InterruptionCause
 from twilio_plugin.domain.stream import StreamEnd
+from twilio_plugin.domain.transcription import Speaker, Track, TranscriptionEnd
 from twilio_plugin.domain.twilio_errors import ErrorClass
 
 SOURCE = "twilio.plugin"
@@ -281,7 +282,10 @@ class CallRecorded(Event):
     recording_sid: str
     """Twilio's id of the recording, ``RE…``."""
     status: str
-    """``completed``, or ``absent`` where there was nothing to record."""
+    """``completed``; ``absent`` where there was nothing to record, or ``failed``."""
+    source: str | None = None
+    """What made it, in Twilio's words: ``RecordVerb`` (a message), ``DialVerb`` (a transfer), ``OutboundAPI`` (`make_call`),
+    ``StartCallRecordingTwiML`` …"""
     recording_url: str | None = None
     """Where it is, ``.mp3`` or ``.wav`` behind it; reading it needs the account's credentials."""
     duration: int | None = None
@@ -413,6 +417,58 @@ class DtmfReceived(_InStream):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _InTranscription(Event):
+    """What every event of a transcription carries."""
+
+    call_sid: str
+    """Twilio's id of the call."""
+    transcription_sid: str
+    """Twilio's id of the transcription, ``GT…``."""
+    from_: str
+    """Who is calling; ``anonymous`` where they hide their number."""
+    to: str
+    """Who is called."""
+    direction: CallDirection
+    """Who called whom."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechTranscribed(_InTranscription):
+    """Something was said in a call that is only listened to: nobody waits for an answer of the agent."""
+
+    detail_type: ClassVar[str] = "SPEECH_TRANSCRIBED"
+
+    turn: int
+    """Which turn of the transcription this is, from 1."""
+    sequence_id: int
+    """Twilio's number of it. It rises with `turn`, but for words that Twilio delivered too late to wait for."""
+    track: Track
+    """Twilio's name of the side: ``inbound_track`` is the person, ``outbound_track`` what they hear."""
+    speaker: Speaker
+    """The ``person``; what we had them hear (``agent``); or whom they were connected with (``callee``)."""
+    text: str
+    """The words."""
+    confidence: float | None = None
+    """How sure Twilio is of them, 0 to 1, if it says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranscriptionEnded(_InTranscription):
+    """A transcription is over. Comes once, behind all of its turns but those that come too late."""
+
+    detail_type: ClassVar[str] = "TRANSCRIPTION_ENDED"
+
+    reason: TranscriptionEnd
+    """``stopped`` by us or by the end of the call, ``error``; or ``call_ended``: Twilio did not say so, reconciliation did."""
+    turns: int
+    """Turns that were announced."""
+    error_code: int | None = None
+    """With ``error``: Twilio's code, if it gave one."""
+    error: str | None = None
+    """With ``error``: Twilio's words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgentFailed(Event):
     """The bridge could not answer a person; only with the parameter ``AgentFunctionArn``."""
 
@@ -482,6 +538,8 @@ EVENTS: tuple[type[Event], ...] = (
     SpeechPlayed,
     SpeechInterrupted,
     DtmfReceived,
+    SpeechTranscribed,
+    TranscriptionEnded,
     AgentFailed,
     GuardRefused,
 )

@@ -70,6 +70,16 @@ METRICS: tuple[Metric, ...] = (
     Metric("FramesLost", "Count", "frames that never came", "VOICE_STREAM_ENDED", _field("gaps")),
     Metric("TurnsHeard", "Count", "things that people said in calls", "SPEECH_RECEIVED"),
     Metric("KeysPressed", "Count", "keys that people pressed", "DTMF_RECEIVED"),
+    Metric(
+        "PhrasesTranscribed",
+        "Count",
+        "things said in calls that are only listened to, by side",
+        "SPEECH_TRANSCRIBED",
+        dimension="track",
+    ),
+    Metric(
+        "TranscriptionsEnded", "Count", "times that Twilio stopped listening, by why", "TRANSCRIPTION_ENDED", dimension="reason"
+    ),
     Metric("UtterancesPlayed", "Count", "things that the agent said to the end", "SPEECH_PLAYED"),
     Metric("Interruptions", "Count", "things that it did not, by why", "SPEECH_INTERRUPTED", dimension="cause"),
     Metric(

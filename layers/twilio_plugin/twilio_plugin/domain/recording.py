@@ -22,6 +22,8 @@ class Recording:
     account_sid: str
     recording_sid: str
     status: str
+    source: str | None = None
+    """What made it, in Twilio's words: ``RecordVerb``, ``DialVerb``, ``OutboundAPI``, ``StartCallRecordingTwiML`` …"""
     url: str | None = None
     """Where it is, ``.mp3`` or ``.wav`` behind it; reading it needs the account's credentials."""
     duration: int | None = None
@@ -40,6 +42,7 @@ def recording(form: Mapping[str, str]) -> Recording:
         account_sid=required(form, "AccountSid"),
         recording_sid=required(form, "RecordingSid"),
         status=required(form, "RecordingStatus").lower(),
+        source=form.get("RecordingSource") or None,
         url=form.get("RecordingUrl") or None,
         duration=_number(form, "RecordingDuration"),
         channels=_number(form, "RecordingChannels"),

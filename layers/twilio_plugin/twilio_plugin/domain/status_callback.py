@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-Subject = Literal["message", "call", "answered_by", "recording", "stream"]
+Subject = Literal["message", "call", "answered_by", "recording", "stream", "transcription"]
 
 
 def subject(form: Mapping[str, str]) -> Subject:
     """What the form tells of. What a call says in passing of its recording or of who answered stays a call's status."""
     if "StreamSid" in form:
         return "stream"
+    if "TranscriptionEvent" in form:
+        return "transcription"
     if "RecordingStatus" in form:
         return "recording"
     if "CallStatus" not in form and "AnsweredBy" in form:

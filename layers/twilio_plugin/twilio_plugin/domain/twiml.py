@@ -24,6 +24,7 @@ MAX_PARAMETER = 499  # characters of a <Parameter>'s name and value together
 Verb: TypeAlias = TwiML
 Attribute: TypeAlias = str | int | bool | None
 
+_ROOT = re.compile(r"\ufeff?\s*(?:<\?xml[^>]*\?>)?\s*(?:<!--(?:(?!-->).)*-->\s*)*<Response(?:\s[^<>]*)?(?<!/)>", re.DOTALL)
 # What XML 1.0 cannot hold, however it is escaped (https://www.w3.org/TR/xml/#charsets).
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -43,6 +44,18 @@ def document(*verbs: Verb | None) -> str:
     if size > MAX_BYTES:
         raise InvalidRequest(f"The TwiML document has {size:,} bytes; Twilio reads at most {MAX_BYTES:,}.")
     return written
+
+
+def begin_with(verb: Verb, document: str) -> str:
+    """A document of somebody else's with one more verb before its own.
+
+    Raises:
+        InvalidRequest: it does not begin as a document does, or has no verbs.
+    """
+    root = _ROOT.match(document)
+    if root is None:
+        raise InvalidRequest("`twiml` is no document: it begins with <Response>, and has verbs in it.")
+    return f"{document[: root.end()]}{verb.to_xml(xml_declaration=False)}{document[root.end() :]}"
 
 
 def spoken(text: str) -> str:

@@ -181,6 +181,7 @@ class MakeCall:
     calls_table: str
     conversations_table: str
     guards: str
+    language: str
     outbox_table: str
     phone_default_region: str
     retention_days: str
@@ -198,6 +199,7 @@ class RunAction:
     calls_table: str
     conversations_table: str
     guards: str
+    language: str
     outbox_table: str
     phone_default_region: str
     retention_days: str
@@ -215,6 +217,7 @@ class ControlCall:
     calls_table: str
     conversations_table: str
     guards: str
+    language: str
     outbox_table: str
     phone_default_region: str
     reply_timeout: str

@@ -59,6 +59,8 @@ def answer(call: CallUpdate, fields: dict[str, str], query: Mapping[str, str], b
     Raises:
         StorageUnavailable: nothing was stored.
     """
+    if query.get("then") == "hang_up":
+        return twiml.document(twiml.hangup())
     mode = voice_mode(query.get("mode", "")) or by.voice_mode
     if "leg" in query:
         return _go_on(call, fields, mode, _number(query, "leg"), _number(query, "reopened"), by)
@@ -104,6 +106,11 @@ def apology(words: str) -> str:
 def leg_url(webhook_url: str, mode: VoiceMode, leg: int, *, reopened: int) -> str:
     """Where a call goes on with its next stream. `reopened` counts the times that it did so on its own."""
     return f"{webhook_url}/voice?{urlencode({'mode': mode, 'leg': leg, 'reopened': reopened})}{RETRY_DOCUMENT}"
+
+
+def hang_up_url(webhook_url: str) -> str:
+    """Where a call goes on that is to end then: for verbs that want an address for it."""
+    return f"{webhook_url}/voice?then=hang_up{RETRY_DOCUMENT}"
 
 
 def _go_on(

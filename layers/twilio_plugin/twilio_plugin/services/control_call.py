@@ -6,27 +6,48 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from twilio_plugin.domain import relay, twiml
-from twilio_plugin.domain.actions import ControlCall, ControlledCall
+from twilio_plugin.domain.actions import ControlAction, ControlCall, ControlledCall
 from twilio_plugin.domain.address import Address
 from twilio_plugin.domain.phone_number import e164
 from twilio_plugin.domain.stream import Stream
+from twilio_plugin.domain.transcription import NAMES, asked_for
+from twilio_plugin.domain.webhook_retries import RETRY_CALLBACK
 from twilio_plugin.errors import InvalidRequest, NoMediaStream, TwilioRejected
-from twilio_plugin.services.answer_call import leg_url
-from twilio_plugin.services.call_document import document_or_url
+from twilio_plugin.services.answer_call import hang_up_url, leg_url
+from twilio_plugin.services.call_document import document_or_url, spoken_document
 from twilio_plugin.services.end_stream import end_stream
 from twilio_plugin.services.outbound_guard import OutboundGuard
-from twilio_plugin.services.ports import Calling, Clock, ConnectionGone, Connections, Streams, Utterances
+from twilio_plugin.services.ports import (
+    Calling,
+    CallTranscriptionReader,
+    Clock,
+    ConnectionGone,
+    Connections,
+    Streams,
+    Utterances,
+)
 
-_BELONGS_TO = {
+_BELONGS_TO: dict[str, tuple[ControlAction, ...]] = {
     "to": ("transfer", "hand_off"),
     "digits": ("send_digits",),
-    "say": ("update",),
+    "say": ("update", "record_message"),
     "twiml": ("update",),
     "url": ("update",),
     "handoff_data": ("hand_off",),
     "time_limit": ("limit",),
+    "transcribe": ("transfer",),
+    "record": ("transfer",),
+    "outbound_track": ("start_transcription",),
+    "max_length": ("record_message",),
+    "then": ("record_message",),
 }
-_GOES_ON = "in-progress"  # the status of a call that is told something without Twilio's REST API
+_MESSAGE_SECONDS = 120
+# Without it, the person's every key would end the message.
+_MESSAGE_ENDS_WITH = "#"
+# The status of a call that is told something beside its document: no other takes a hand-off, or a transcription.
+_GOES_ON = "in-progress"
+# Twilio says what became of a recording, and also that there is none.
+_RECORDING_EVENTS = "completed absent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +67,8 @@ class Controller:
     """How long the line of a call without a stream stays open for what comes next."""
     webhook_url: str
     """The root of our webhooks."""
+    transcriptions: CallTranscriptionReader
+    language: str
 
 
 def control_call(request: ControlCall, by: Controller) -> ControlledCall:
@@ -65,6 +88,10 @@ def control_call(request: ControlCall, by: Controller) -> ControlledCall:
         return ControlledCall(call_sid=request.call_sid, status=by.calling.end(request.call_sid))
     if request.action == "limit":
         return ControlledCall(call_sid=request.call_sid, status=_limit(request, by))
+    if request.action == "start_transcription":
+        return _start_transcription(request, by)
+    if request.action == "stop_transcription":
+        return _stop_transcription(request, by)
     stream = by.streams.of_call(request.call_sid)
     if request.action == "hand_off" or (request.action == "send_digits" and _is_relayed(stream)):
         _send(stream, _message(request, by), by)
@@ -113,11 +140,74 @@ def _document(request: ControlCall, stream: Stream | None, by: Controller) -> tu
         return document_or_url(None, request.twiml, request.url)
     if request.action == "send_digits":
         return twiml.document(twiml.press(_digits(request)), _afterwards(stream, by)), None
+    if request.action == "record_message":
+        return _message_document(request, stream, by), None
     if not request.to:
         raise InvalidRequest("`to` is missing: the number to connect the person to.")
-    return twiml.document(
-        twiml.dial(_number(request.to, by), caller_id=by.phone_number, time_limit=by.guard.limits.max_call_seconds)
-    ), None
+    number = _number(request.to, by)
+    return twiml.document(*_listening_to_callee(request, by), _dial(number, by, record=request.record)), None
+
+
+def _dial(number: str, by: Controller, *, record: bool) -> twiml.Verb:
+    reported = {"record": "record-from-answer-dual", **_reported(by)} if record else {}
+    return twiml.dial(number, caller_id=by.phone_number, time_limit=by.guard.limits.max_call_seconds, **reported)
+
+
+def _message_document(request: ControlCall, stream: Stream | None, by: Controller) -> str:
+    """Words, a beep, the message. Twilio goes on at `action` after a message, and with the next verb where nothing was said."""
+    if request.then == "listen":
+        if stream is None or stream.ended_at:
+            raise InvalidRequest("`then` listen: the call has no open media stream that the agent could listen to again.")
+        action = _next_leg(stream, by)
+        afterwards = twiml.redirect(action)
+    else:
+        action, afterwards = hang_up_url(by.webhook_url), twiml.hangup()
+    message = twiml.record(
+        action=action,
+        max_length=request.max_length or _MESSAGE_SECONDS,
+        finish_on_key=_MESSAGE_ENDS_WITH,
+        **_reported(by),
+    )
+    if request.say is None:
+        return twiml.document(message, afterwards)
+    return spoken_document("say", request.say, message, afterwards)
+
+
+def _reported(by: Controller) -> dict[str, str]:
+    """Where Twilio tells what became of a recording."""
+    url = f"{by.webhook_url}/status{RETRY_CALLBACK}"
+    return {"recording_status_callback": url, "recording_status_callback_event": _RECORDING_EVENTS}
+
+
+def _listening_to_callee(request: ControlCall, by: Controller) -> list[twiml.Verb]:
+    """A call that is transcribed stays so, but from here on it is the callee that the person hears."""
+    running = by.transcriptions.of_call(request.call_sid)
+    heard = any(one.other == "agent" for one in running)
+    if not heard and (running or not request.transcribe):
+        return []
+    stop = [twiml.stop_transcription(NAMES["agent"])] if heard else []
+    return [*stop, twiml.start_transcription(**asked_for("callee", language=by.language, webhook_url=by.webhook_url))]
+
+
+def _start_transcription(request: ControlCall, by: Controller) -> ControlledCall:
+    stream = by.streams.of_call(request.call_sid)
+    if stream and not stream.ended_at:
+        raise InvalidRequest(
+            "The call has an open media stream: the agent hears the person already. A `transfer` takes `transcribe`."
+        )
+    if by.transcriptions.of_call(request.call_sid):
+        raise InvalidRequest("The call is being transcribed already. Its words come as SPEECH_TRANSCRIBED.")
+    asked = asked_for(request.outbound_track or "agent", language=by.language, webhook_url=by.webhook_url)
+    sid = by.calling.start_transcription(request.call_sid, asked)
+    return ControlledCall(call_sid=request.call_sid, status=_GOES_ON, transcription_sid=sid)
+
+
+def _stop_transcription(request: ControlCall, by: Controller) -> ControlledCall:
+    running = [one.transcription_sid for one in by.transcriptions.of_call(request.call_sid)]
+    # One that has just been started may not have reported itself yet: Twilio knows it by its name.
+    for transcription in running or [NAMES["agent"]]:
+        by.calling.stop_transcription(request.call_sid, transcription)
+    return ControlledCall(call_sid=request.call_sid, status=_GOES_ON)
 
 
 def _number(written: str, by: Controller) -> str:
@@ -144,11 +234,15 @@ def _afterwards(stream: Stream | None, by: Controller) -> twiml.Verb:
     """Back to where the agent hears the person; where it did not, the line stays open."""
     if stream is None or stream.ended_at:
         return twiml.pause(by.stay_seconds)
-    return twiml.redirect(leg_url(by.webhook_url, stream.mode, stream.leg + 1, reopened=0))
+    return twiml.redirect(_next_leg(stream, by))
+
+
+def _next_leg(stream: Stream, by: Controller) -> str:
+    return leg_url(by.webhook_url, stream.mode, stream.leg + 1, reopened=0)
 
 
 def _refuse_what_does_not_belong(request: ControlCall) -> None:
     for name, actions in _BELONGS_TO.items():
-        if getattr(request, name) is not None and request.action not in actions:
+        if getattr(request, name) not in (None, False) and request.action not in actions:
             wanted = " or ".join(map(repr, actions))
             raise InvalidRequest(f"`{name}` goes with the action {wanted}, not with {request.action!r}.")

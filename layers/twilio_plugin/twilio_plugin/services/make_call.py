@@ -16,6 +16,7 @@ from twilio_plugin.domain.guards import Draw
 from twilio_plugin.domain.machine_detection import MachineDetection
 from twilio_plugin.domain.phone_number import e164
 from twilio_plugin.domain.timestamp import iso
+from twilio_plugin.domain.transcription import asked_for
 from twilio_plugin.errors import InvalidRequest, PluginError, SendOutcomeUnknown, StorageUnavailable
 from twilio_plugin.services.call_document import document_or_url, spoken_document
 from twilio_plugin.services.outbound_guard import OutboundGuard
@@ -32,6 +33,9 @@ class Caller:
     clock: Clock
     phone_number: str
     default_region: str
+    language: str
+    webhook_url: str
+    """The root of our webhooks."""
     not_recorded: Callable[[str], None]
     """Told the SID of a call that Twilio took and storage did not; reconciliation will record it."""
 
@@ -77,7 +81,13 @@ def prepare(request: actions.MakeCall, request_id: str, by: Caller) -> CallReque
 
 
 def _request(request: actions.MakeCall, request_id: str, by: Caller) -> CallRequest:
-    document, url = document_or_url(request.say, request.twiml, request.url)
+    asked = asked_for("agent", language=by.language, webhook_url=by.webhook_url)
+    transcribed = twiml.start_transcription(**asked) if request.transcribe else None
+    document, url = document_or_url(request.say, request.twiml, request.url, first=transcribed)
+    if request.transcribe and not document:
+        raise InvalidRequest(
+            "`transcribe` goes with `say`, `twiml` or `url`: in a call without them the agent hears what is said."
+        )
     if request.voice_mode and (document or url):
         raise InvalidRequest("`voice_mode` says how the person talks to the agent: it goes without `say`, `twiml` and `url`.")
     detection = _machine_detection(request.machine_detection)
@@ -85,8 +95,8 @@ def _request(request: actions.MakeCall, request_id: str, by: Caller) -> CallRequ
     sender = e164(request.from_ or by.phone_number, default_region=by.default_region)
     if sender == recipient:
         raise InvalidRequest("`to` is our own number: it would call itself.")
-    asked = asdict(detection) if detection else None
-    facts = json.dumps([recipient, sender, document, url, request.voice_mode, request.time_limit, request.record, asked])
+    detected = asdict(detection) if detection else None
+    facts = json.dumps([recipient, sender, document, url, request.voice_mode, request.time_limit, request.record, detected])
     return CallRequest(
         request_id=request.idempotency_key or request_id,
         fingerprint=hashlib.sha256(facts.encode()).hexdigest(),

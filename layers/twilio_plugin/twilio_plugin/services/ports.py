@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # a webhook does not pay for what only sends need
     from twilio_plugin.domain.relay_timer import RelayTimer
     from twilio_plugin.domain.speech import Piece, Utterance
     from twilio_plugin.domain.stream import Stream, StreamEnd
+    from twilio_plugin.domain.transcription import CallTranscription, TranscriptionReport
 
 Clock = Callable[[], datetime]
 
@@ -197,11 +198,59 @@ class Calling(Protocol):
     def limit(self, call_sid: str, seconds: int) -> str:
         """Have Twilio end a live call when it is so old; its status. Raises as `make`."""
 
+    def start_transcription(self, call_sid: str, asked: Mapping[str, str | bool]) -> str:
+        """Have a live call transcribed as `domain.transcription.asked_for` says; the transcription's SID. Raises as `make`."""
+
+    def stop_transcription(self, call_sid: str, transcription: str) -> str:
+        """End a transcription, by its SID or its name; its status. Raises as `make`."""
+
     def fetch(self, call_sid: str) -> CallUpdate | None:
         """What Twilio says of a call now; None for one it does not know. Raises StorageUnavailable."""
 
     def made(self, request: CallRequest, *, since: datetime) -> list[CallUpdate]:
         """The calls Twilio has from this sender to this recipient since a moment; oldest first. Raises StorageUnavailable."""
+
+
+class CallTranscriptionReader(Protocol):
+    """Transcriptions of calls that are only listened to, read back."""
+
+    def of_call(self, call_sid: str) -> list[CallTranscription]:
+        """Those of a call that are not over. Strongly consistent."""
+
+    def active(self) -> list[CallTranscription]:
+        """Those that are not over, of all calls, the longest-running first; at most a hundred."""
+
+
+class CallTranscriptions(CallTranscriptionReader, Protocol):
+    """Transcriptions, and what Twilio reports of them. Every method that announces commits state, event and history at once."""
+
+    def add(self, report: TranscriptionReport) -> None:
+        """Keep a report until it is dealt with; the same one twice is one."""
+
+    def open(self, transcription: CallTranscription) -> CallTranscription:
+        """Keep a new transcription. The one that is kept then: another, if there was one of its SID before."""
+
+    def find(self, call_sid: str, transcription_sid: str) -> CallTranscription | None:
+        """One transcription, over or not. Strongly consistent."""
+
+    def waiting(self, transcription: CallTranscription, *, after: int) -> list[TranscriptionReport]:
+        """Its reports of higher numbers than `after` that are not dealt with, in order. Strongly consistent."""
+
+    def settle(
+        self,
+        before: CallTranscription,
+        report: TranscriptionReport,
+        after: CallTranscription,
+        event: Event | None,
+        entry: Entry | None,
+    ) -> bool:
+        """Deal with a report: from now on the transcription is as `after`, and its words are kept in `entry` only.
+
+        False if the transcription is not as `before` any more, or the report is dealt with already: nothing is written.
+        """
+
+    def end(self, transcription: CallTranscription, event: Event) -> bool:
+        """Close it (``ended_at``, ``end``) without a report, and announce that. False if it is over already."""
 
 
 class Superseded(Exception):

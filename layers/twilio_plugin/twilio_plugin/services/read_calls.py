@@ -8,12 +8,15 @@ from twilio_plugin.domain.actions import CallState, CallStates, ReadCalls
 from twilio_plugin.domain.call import Call
 from twilio_plugin.domain.call_lines import as_text
 from twilio_plugin.domain.stream import Stream
+from twilio_plugin.domain.transcription import CallTranscription
 from twilio_plugin.errors import InvalidRequest
-from twilio_plugin.services.ports import CallReader, Clock, StreamReader
+from twilio_plugin.services.ports import CallReader, CallTranscriptionReader, Clock, StreamReader
 
 
-def read_calls(request: ReadCalls, calls: CallReader, streams: StreamReader, clock: Clock) -> CallStates:
-    """One call, or all that are active, each with its open stream.
+def read_calls(
+    request: ReadCalls, calls: CallReader, streams: StreamReader, transcriptions: CallTranscriptionReader, clock: Clock
+) -> CallStates:
+    """One call, or all that are active, each with its open stream or its running transcription.
 
     Raises:
         InvalidRequest: a call that the plugin does not know.
@@ -24,11 +27,19 @@ def read_calls(request: ReadCalls, calls: CallReader, streams: StreamReader, clo
             raise InvalidRequest(f"No call {request.call_sid} is known. Leave `call_sid` out for all active ones.")
         found, stream = [call], streams.of_call(call.call_sid)
         heard = {stream.call_sid: stream} if stream and not stream.ended_at else {}
+        running = transcriptions.of_call(call.call_sid)
     else:
         found = calls.active()
         heard = {stream.call_sid: stream for stream in streams.active()}
-    return CallStates(text=as_text(found, heard, clock()), calls=[_state(call, heard.get(call.call_sid)) for call in found])
+        running = transcriptions.active()
+    transcribed = {one.call_sid: one for one in running}
+    states = [_state(call, heard.get(call.call_sid), transcribed.get(call.call_sid)) for call in found]
+    return CallStates(text=as_text(found, heard, transcribed, clock()), calls=states)
 
 
-def _state(call: Call, stream: Stream | None) -> CallState:
-    return CallState.model_validate(dataclasses.asdict(call) | {"stream": dataclasses.asdict(stream) if stream else None})
+def _state(call: Call, stream: Stream | None, transcription: CallTranscription | None) -> CallState:
+    heard = {
+        "stream": dataclasses.asdict(stream) if stream else None,
+        "transcription": dataclasses.asdict(transcription) if transcription else None,
+    }
+    return CallState.model_validate(dataclasses.asdict(call) | heard)

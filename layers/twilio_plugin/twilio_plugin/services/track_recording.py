@@ -29,6 +29,7 @@ def track_recording(recording: Recording, calls: Calls, clock: Clock) -> bool:
         call_sid=recording.call_sid,
         recording_sid=recording.recording_sid,
         status=recording.status,
+        source=recording.source,
         recording_url=recording.url,
         duration=recording.duration,
         channels=recording.channels,

@@ -158,6 +158,8 @@ def caller(env: config.MakeCall | config.RunAction) -> Caller:
         clock=parts.now,
         phone_number=env.twilio_phone_number,
         default_region=env.phone_default_region,
+        language=env.language,
+        webhook_url=env.twilio_webhook_url,
         not_recorded=lambda sid: logger.error("called but not recorded; reconcile will", extra={"call_sid": sid}),
     )
 
@@ -185,12 +187,14 @@ def controller(env: config.ControlCall | config.Bridge) -> Controller:
         streams=parts.streams(env, outbox),
         utterances=parts.utterances(env, outbox, conversations),
         connections=cache(lambda: parts.connections(env.websocket_management_url)),
+        transcriptions=parts.transcriptions_reader(env.calls_table),
         clock=parts.now,
         guard=parts.outbound_guard(env),
         phone_number=env.twilio_phone_number,
         default_region=env.phone_default_region,
         stay_seconds=config.number(env.reply_timeout, "REPLY_TIMEOUT"),
         webhook_url=env.twilio_webhook_url,
+        language=env.language,
     )
 
 
@@ -202,8 +206,9 @@ def call_state() -> Handler:
 
     table = config.read(config.CallState).calls_table
     calls, streams = CallsReader(parts.dynamodb(), table), parts.streams_reader(table)
+    transcriptions = parts.transcriptions_reader(table)
 
     def use_case(request: ReadCalls, _request_id: str) -> CallStates:
-        return read_calls(request, calls, streams, parts.now)
+        return read_calls(request, calls, streams, transcriptions, parts.now)
 
     return function(ReadCalls, use_case)

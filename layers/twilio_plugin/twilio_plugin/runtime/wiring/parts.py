@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from twilio_plugin.adapters.secrets import SigningSecret
     from twilio_plugin.adapters.sessions import LambdaSessions, LambdaWarmer
     from twilio_plugin.adapters.streams import StreamsReader, StreamsTable
+    from twilio_plugin.adapters.transcriptions import TranscriptionsReader, TranscriptionsTable
     from twilio_plugin.adapters.twilio_calls import TwilioCalls
     from twilio_plugin.adapters.twilio_messages import TwilioMessages
     from twilio_plugin.adapters.twilio_rest import TwilioRest
@@ -147,6 +148,21 @@ def streams_reader(table: str) -> StreamsReader:
     from twilio_plugin.adapters.streams import StreamsReader
 
     return StreamsReader(dynamodb(), table)
+
+
+def transcriptions(env: _WithCalls, events: OutboxTable, conversations: ConversationsTable) -> TranscriptionsTable:
+    """What is heard in calls that are only listened to."""
+    from twilio_plugin.adapters.transcriptions import TranscriptionsTable
+
+    days = config.number(env.retention_days, "RETENTION_DAYS")
+    return TranscriptionsTable(dynamodb(), env.calls_table, events, conversations, retention_days=days)
+
+
+def transcriptions_reader(table: str) -> TranscriptionsReader:
+    """The transcriptions of calls, to be read only."""
+    from twilio_plugin.adapters.transcriptions import TranscriptionsReader
+
+    return TranscriptionsReader(dynamodb(), table)
 
 
 def utterances(env: _WithCalls, events: OutboxTable, conversations: ConversationsTable) -> UtterancesTable:

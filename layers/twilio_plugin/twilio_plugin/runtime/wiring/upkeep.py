@@ -21,12 +21,14 @@ def status_webhook() -> Handler:
     from twilio_plugin.domain.recording import recording
     from twilio_plugin.domain.status_callback import subject
     from twilio_plugin.domain.stream_status import stream_update
+    from twilio_plugin.domain.transcription import transcription_report
     from twilio_plugin.runtime.http import no_content, webhook
     from twilio_plugin.services.answered_by import track_answered_by
     from twilio_plugin.services.end_stream import StreamEnder, call_ended, track_stream
     from twilio_plugin.services.track_call import track_call
     from twilio_plugin.services.track_recording import track_recording
     from twilio_plugin.services.track_status import status_update, track_status
+    from twilio_plugin.services.track_transcription import Listener, track_transcription
 
     env = config.read(config.StatusWebhook)
     outbox, conversations = parts.tables(env)
@@ -34,6 +36,7 @@ def status_webhook() -> Handler:
     utterances = parts.utterances(env, outbox, conversations)
     ender = StreamEnder(streams, utterances, parts.frames(env.media_frames_table), parts.now)
     minutes = parts.call_minutes(env)
+    listener = Listener(calls, parts.transcriptions(env, outbox, conversations), parts.now)
 
     def message(form: Form, query: Mapping[str, str]) -> None:
         update = status_update(form, query)
@@ -64,7 +67,21 @@ def status_webhook() -> Handler:
         track_stream(update, ender)
         logger.info("stream status", extra={"stream_sid": update.stream_sid, "event": update.event, "error": update.error})
 
-    tracks = {"message": message, "call": call, "answered_by": machine, "recording": recorded, "stream": stream}
+    def transcribed(form: Form, query: Mapping[str, str]) -> None:
+        report = transcription_report(form, query)
+        turns = track_transcription(report, listener)
+        about = {"transcription_sid": report.transcription_sid, "event": report.event, "sequence_id": report.sequence_id}
+        # Not the words of an error: nobody knows what Twilio puts into them.
+        logger.info("transcription", extra=about | {"turns": turns, "error_code": report.error_code})
+
+    tracks = {
+        "message": message,
+        "call": call,
+        "answered_by": machine,
+        "recording": recorded,
+        "stream": stream,
+        "transcription": transcribed,
+    }
 
     def use_case(form: Form, query: Mapping[str, str]) -> None:
         if "CallSid" in form:
@@ -100,7 +117,9 @@ def reconcile() -> Handler:
     from twilio_plugin.services import reconcile as service
     from twilio_plugin.services import reconcile_calls as call_service
     from twilio_plugin.services import reconcile_streams as stream_service
+    from twilio_plugin.services import reconcile_transcriptions as transcription_service
     from twilio_plugin.services.end_stream import StreamEnder
+    from twilio_plugin.services.track_transcription import Listener
 
     env = config.read(config.Reconcile)
     outbox, conversations = parts.tables(env)
@@ -127,6 +146,8 @@ def reconcile() -> Handler:
     utterances = parts.utterances(env, outbox, conversations)
     ender = StreamEnder(parts.streams(env, outbox), utterances, parts.frames(env.media_frames_table), parts.now)
     streams_by = stream_service.StreamReconciler(ender, calls)
+    listener = Listener(calls, parts.transcriptions(env, outbox, conversations), parts.now)
+    transcriptions_by = transcription_service.TranscriptionReconciler(listener)
 
     @logger.inject_lambda_context(clear_state=True)
     def lambda_handler(_event: Any, _context: Any) -> dict[str, Any]:
@@ -137,8 +158,12 @@ def reconcile() -> Handler:
             try:
                 calls_done = call_service.reconcile_calls(calls_by)
             finally:
-                streams_ended = stream_service.reconcile_streams(streams_by)
+                try:
+                    streams_ended = stream_service.reconcile_streams(streams_by)
+                finally:
+                    heard = transcription_service.reconcile_transcriptions(transcriptions_by)
         done = asdict(texts_done) | {"calls": asdict(calls_done), "streams_ended": streams_ended}
+        done |= {"transcriptions": asdict(heard)}
         logger.info("reconciled", extra=done)
         return done
 
