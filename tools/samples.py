@@ -200,6 +200,7 @@ EVENTS: tuple[Event, ...] = (
         utterance_id=UTTERANCE,
         text="Yes, from nine to five.",
         duration_ms=1840,
+        reply_ms=612,
     ),
     SpeechInterrupted(
         **_STREAM,
@@ -208,6 +209,7 @@ EVENTS: tuple[Event, ...] = (
         text="We are open from nine to five. On Sundays we are closed.",
         heard="We are open from nine to five.",
         heard_ms=2000,
+        reply_ms=640,
         cause="speech",
     ),
     DtmfReceived(**_STREAM, event_id=event_id(DtmfReceived, STREAM, 117), digit="1"),

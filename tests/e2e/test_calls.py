@@ -202,6 +202,6 @@ def test_a_person_is_transferred_and_keys_are_pressed(phone: Phone) -> None:
     control(phone, call_sid=caller.sid, action="transfer", to=colleague)
 
     assert phone.twilio.wait_for_call(colleague, timeout=30)
-    assert f'<Dial callerId="{phone.ours}"><Number>{colleague}</Number></Dial>' in caller.twiml[-1]
+    assert f'<Dial callerId="{phone.ours}" timeLimit="3600"><Number>{colleague}</Number></Dial>' in caller.twiml[-1]
     assert any('digits="1w2#"' in document for document in caller.twiml)
     caller.hang_up()

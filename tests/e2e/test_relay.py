@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from local.bus import is_event
 from local.twilio.voice.handset import PhoneCall
 from tests.e2e.conftest import Phone
+from tests.e2e.test_handlers_in_process import deployed_environment
 from tests.e2e.test_modes import called_in
 
 GREETING = "Hello. One moment, please."
@@ -94,46 +96,56 @@ def test_who_interrupts_has_heard_what_the_history_says_and_gets_no_token_more(p
     event(phone, "SPEECH_PLAYED", call, text="All right.")
 
 
-@pytest.mark.parametrize("fault", ["swap_prompts", "join_prompts"])
-def test_prompts_that_overtake_each_other_are_turns_and_one_that_comes_twice_is_one(phone: Phone, fault: str) -> None:
-    phone.twilio.faults.add("repeat_message")
-    phone.twilio.faults.add(fault)
+def test_prompts_that_overtake_each_other_are_turns_and_one_that_comes_twice_is_one(phone: Phone) -> None:
+    for fault in ("repeat_message", "swap_prompts", "join_prompts"):
+        phone.twilio.faults.add(fault)
     call = relayed(phone, greeted=False)
+    said = ["Hello?", "Are you open?", "And on Sunday?", "Is it far?", "Thank you."]
 
-    for words in ("Hello?", "Are you open?", "And on Sunday?"):
+    for words in said:
         call.say(words)
 
-    turns = [event(phone, "SPEECH_RECEIVED", call, turn=turn)["text"] for turn in (1, 2, 3)]
-    assert sorted(turns) == ["And on Sunday?", "Are you open?", "Hello?"]
+    turns = [event(phone, "SPEECH_RECEIVED", call, turn=turn)["text"] for turn in range(1, 6)]
+    assert sorted(turns) == sorted(said)
     phone.bus.listen(seconds=1)
-    assert len(phone.bus.of("SPEECH_RECEIVED", call_sid=call.sid)) == 3
+    assert len(phone.bus.of("SPEECH_RECEIVED", call_sid=call.sid)) == 5
 
 
-def test_a_silence_in_which_the_socket_is_closed_a_reply_that_is_cut_off_and_a_person_left_waiting(phone: Phone) -> None:
-    """Three calls, in which the first waits for as long as the others go on."""
-    left_alone = relayed(phone)
+def test_a_socket_that_is_closed_in_a_silence_or_breaks_in_a_reply_ends_nothing(phone: Phone) -> None:
     phone.twilio.faults.add("idle_socket", after=10)
     phone.twilio.faults.add("drop_in_reply", after=3)
     call = relayed(phone)
 
-    # The socket breaks in the silence, and Twilio takes the session up again.
     call.wait_for_relay_message("setup", count=2, timeout=30)
     call.say("Are you still there?")
     event(phone, "SPEECH_RECEIVED", call, text="Are you still there?")
-    # It breaks again in the middle of the reply.
     say(phone, call, STORY)
     event(phone, "SPEECH_PLAYED", call, text=STORY)
+
     assert call.relay.connections >= 3
     assert (len(call.relays), len(phone.bus.of("VOICE_STREAM_STARTED", call_sid=call.sid))) == (1, 1)
     assert history(phone, call) == [("inbound", "Are you still there?"), ("outbound", STORY)]
     assert not phone.bus.of("VOICE_STREAM_ENDED", call_sid=call.sid)
 
-    assert event(phone, "VOICE_STREAM_ENDED", left_alone)["reason"] == "no_reply"
-    assert left_alone.relay.ended == "ended"
-    assert left_alone.hears(30) == "Hello."
-    assert left_alone.hears(30) == "One moment, please."
-    assert left_alone.hears(30).startswith("Sorry, nobody can take your call")
-    left_alone.wait_until_ended(30)
+
+def test_a_person_left_waiting_hears_a_sentence(phone: Phone) -> None:
+    """The timer comes sooner than it would, and finds a session that began long ago."""
+    call = relayed(phone)
+    began = {":then": {"S": "2026-01-01T00:00:00.000Z"}}
+    stream = {"call_sid": {"S": call.sid}, "sk": {"S": "STREAM#000"}}
+    phone.dynamodb.update_item(
+        TableName=phone.calls, Key=stream, UpdateExpression="SET started_at = :then", ExpressionAttributeValues=began
+    )
+
+    timer = {"kind": "reply", "call_sid": call.sid, "stream_sid": call.relay.sid, "connection_id": "any"}
+    timers = deployed_environment(phone)["RELAY_TIMERS_URL"]
+    phone.stack.engine.client("sqs").send_message(QueueUrl=timers, MessageBody=json.dumps(timer))
+
+    assert event(phone, "VOICE_STREAM_ENDED", call)["reason"] == "no_reply"
+    assert [call.hears(30) for _ in range(2)] == ["Hello.", "One moment, please."]
+    assert call.hears(30).startswith("Sorry, nobody can take your call")
+    call.wait_until_ended(30)
+    assert call.relay.ended == "ended"
 
 
 def test_a_person_is_handed_over_with_what_the_next_one_needs_to_know(phone: Phone) -> None:

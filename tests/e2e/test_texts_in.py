@@ -15,6 +15,9 @@ from tests.e2e.conftest import Phone
 
 EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
 
+# 503 where the last few wrong signatures were a moment ago: whether the token was changed since cannot be told yet.
+REFUSED = {403, 503}
+
 
 def test_the_same_webhook_twenty_times_at_once_is_one_message_one_event_and_twenty_equal_answers(phone: Phone) -> None:
     person = phone.person()
@@ -89,7 +92,7 @@ def test_a_field_that_stands_twice_is_signed_with_both_values(phone: Phone) -> N
     signed_by_hand = phone.sign("sms", {**fields, "AddOn": "aAddOnb"})
 
     assert phone.post("sms", body, signature=signed_by_hand).status == 200
-    assert phone.post("sms", body, signature=signature).status == 403
+    assert phone.post("sms", body, signature=signature).status in REFUSED
 
 
 def test_nothing_unsigned_is_stored(phone: Phone) -> None:
@@ -106,7 +109,7 @@ def test_nothing_unsigned_is_stored(phone: Phone) -> None:
         *(phone.post("sms", other, signature=good) for other in changed),
     ]
 
-    assert {refusal.status for refusal in refusals} == {403}
+    assert {refusal.status for refusal in refusals} <= REFUSED
     assert phone.stored() == before
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import itertools
 import json
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from twilio_plugin.domain.actions import Said, Say
 from twilio_plugin.domain.media_stream import Key, Mark
 from twilio_plugin.domain.speech import Piece, mark_name
 from twilio_plugin.domain.stream import Stream
+from twilio_plugin.domain.timestamp import iso
 from twilio_plugin.errors import InvalidRequest, NoMediaStream, SpeakerBusy, SpeechUnavailable
 from twilio_plugin.services.end_stream import end_stream
 from twilio_plugin.services.follow_playback import follow_mark, press_key
@@ -82,6 +84,11 @@ class Phone:
             self.stream, Mark(self.stream.stream_sid, mark_name(utterance_id, piece)), self.world.utterances, self.world.clock
         )
 
+    def hears(self, heard_at: str) -> None:
+        """The person's words are announced."""
+        line = self.world.streams.read(self.stream)
+        self.world.streams.keep(dataclasses.replace(line, heard_at=heard_at, last_words="And?"))
+
     def events(self) -> list[Any]:
         return [{"type": one.detail_type, **json.loads(one.detail)} for one in self.world.announced()]
 
@@ -121,6 +128,30 @@ def test_the_first_words_are_out_before_the_last_are_made(phone: Phone) -> None:
 
     assert out[0] == 0
     assert out == sorted(set(out)), "each phrase was sent before the next was made"
+
+
+def test_a_reply_tells_how_long_the_person_waited_and_what_comes_behind_it_does_not(phone: Phone) -> None:
+    phone.hears(iso(phone.world.clock()))
+    phone.world.clock.advance(seconds=0.75)
+
+    for number, words in enumerate(("Good.", "Really."), 1):
+        phone.say(words)
+        phone.play(f"utterance-{number}", 1)
+
+    assert [event.get("reply_ms") for event in phone.events()] == [pytest.approx(750, abs=20), None]
+
+
+def test_a_reply_that_was_interrupted_tells_it_too_and_what_nobody_asked_for_does_not(phone: Phone) -> None:
+    phone.say("Hello.")
+    phone.hears(iso(phone.world.clock()))
+    phone.world.clock.advance(seconds=2)
+    phone.say("Good morning.", interrupt=True)
+    phone.say("Stop.", interrupt=True)
+
+    assert [(event["text"], event.get("reply_ms")) for event in phone.events()] == [
+        ("Hello.", None),
+        ("Good morning.", pytest.approx(2000, abs=20)),
+    ]
 
 
 def test_call_state_knows_what_is_being_said(phone: Phone) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twilio.request_validator import RequestValidator
 
-from twilio_plugin.adapters.twilio_signature import is_signed, is_signed_handshake
+from twilio_plugin.adapters.twilio_signature import is_possible, is_signed, is_signed_handshake
 
 TOKEN, PREVIOUS = "a" * 32, "b" * 32
 URL = "https://example.com/webhooks/twilio/sms"
@@ -178,3 +178,17 @@ def test_nothing_a_stranger_writes_into_a_handshakes_signature_raises(signature:
 
 def test_no_token_is_no_handshake() -> None:
     assert not is_signed_handshake(sign(SOCKET, NO_FIELDS), [SOCKET], [])
+
+
+@pytest.mark.parametrize(
+    "signature", ["", "forged", "A" * 28, "A" * 27 + "==", "=" * 28, "A" * 26 + "é=", " " + "A" * 27 + "="]
+)
+def test_what_is_no_signature_at_all_is_known_without_a_token(signature: str) -> None:
+    assert not is_possible(signature)
+
+
+def test_every_signature_of_twilios_is_possible_and_none_of_what_is_no_text() -> None:
+    for token in (TOKEN, PREVIOUS):
+        assert is_possible(sign(SOCKET, Fields([("Body", "Grüße 👋")]), token), Fields([("Body", "Grüße 👋")]))
+    assert not is_possible(sign(SOCKET, NO_FIELDS), Fields([("Body", "\udcff")]))
+    assert not is_possible(sign(SOCKET, NO_FIELDS), Fields([("\udcff", "Body")]))

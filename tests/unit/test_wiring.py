@@ -95,6 +95,21 @@ def test_strangers_are_refused_and_do_not_make_us_look_all_the_time(
     assert stack.outbox_rows()
 
 
+@pytest.mark.parametrize("spoiled", [{"signature": "forged"}, {"signature": "A" * 28}, {"body": "Body=%FF"}])
+def test_what_no_token_could_have_signed_is_refused_without_a_look(
+    stack: Stack, context: LambdaContext, reads: list[None], spoiled: dict[str, str]
+) -> None:
+    handler, event = texts.sms_webhook(), webhook(TEXT)
+    event["headers"]["x-twilio-signature"] = spoiled.get("signature", event["headers"]["x-twilio-signature"])
+    event["body"], event["isBase64Encoded"] = (
+        spoiled.get("body", event["body"]),
+        "body" not in spoiled and event["isBase64Encoded"],
+    )
+
+    assert [handler(event, context)["statusCode"] for _ in range(20)] == [403] * 20
+    assert reads == []
+
+
 def test_what_cannot_be_told_from_a_forgery_right_now_is_taken_as_soon_as_it_can(
     stack: Stack, context: LambdaContext, monotonic: list[float]
 ) -> None:

@@ -7,11 +7,14 @@ Twilio called, which of two tokens it used during a rotation, and that every dou
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 from twilio.request_validator import RequestValidator
+
+_HMAC_SHA1 = re.compile(r"[A-Za-z0-9+/]{27}=")
 
 
 class MultiForm(Protocol):
@@ -36,6 +39,16 @@ def is_signed(signature: str, urls: Iterable[str], form: MultiForm, auth_tokens:
             except UnicodeEncodeError:
                 return False  # bytes that are not UTF-8: Twilio never signs such
     return signed
+
+
+def is_possible(signature: str, form: MultiForm | None = None) -> bool:
+    """Whether any token at all could have signed this: the signature is an HMAC-SHA1's, and the form is text."""
+    fields = form or _NoFields()
+    try:
+        "".join(text for name in fields for text in (name, *fields.getlist(name))).encode()
+    except UnicodeEncodeError:
+        return False
+    return bool(_HMAC_SHA1.fullmatch(signature))
 
 
 def is_signed_handshake(signature: str, urls: Iterable[str], auth_tokens: Iterable[str]) -> bool:

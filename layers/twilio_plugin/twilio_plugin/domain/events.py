@@ -385,6 +385,9 @@ class SpeechPlayed(_InStream):
     """What was said; ``[audio]`` where it was sound."""
     duration_ms: int
     """How long it took."""
+    reply_ms: int | None = None
+    """Milliseconds from the announcement of the person's last words to the moment that this began to go out; only if it is the
+    first thing that was said since."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -401,6 +404,9 @@ class SpeechInterrupted(_InStream):
     """The words that the person heard, to within about a second; may be empty. In the mode ``gather`` an estimate by time."""
     heard_ms: int
     """How much of it was played, in milliseconds."""
+    reply_ms: int | None = None
+    """Milliseconds from the announcement of the person's last words to the moment that this began to go out; only if it is the
+    first thing that was said since."""
     cause: InterruptionCause
     """The person's ``speech`` or ``key``, another ``say``, or the ``end`` of the stream. In mode ``relay`` Twilio does not say
     which of the first two it was: ``speech``."""

@@ -69,6 +69,13 @@ METRICS: tuple[Metric, ...] = (
     Metric("FramesHeard", "Count", "frames of audio that were heard, 20 ms each", "VOICE_STREAM_ENDED", _field("frames")),
     Metric("FramesLost", "Count", "frames that never came", "VOICE_STREAM_ENDED", _field("gaps")),
     Metric("TurnsHeard", "Count", "things that people said in calls", "SPEECH_RECEIVED"),
+    Metric(
+        "ReplyMilliseconds",
+        "Milliseconds",
+        "from a person's words to the agent's, heard out",
+        "SPEECH_PLAYED",
+        _field("reply_ms"),
+    ),
     Metric("KeysPressed", "Count", "keys that people pressed", "DTMF_RECEIVED"),
     Metric(
         "PhrasesTranscribed",

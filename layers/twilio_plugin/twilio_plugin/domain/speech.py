@@ -48,6 +48,8 @@ class Utterance:
     """What is being said; ``[audio]`` where the agent gave sound instead of words."""
     allow_barge_in: bool
     started_at: str
+    reply_ms: int | None = None
+    """How long the person had waited for it by then; None where it is not the first after their words."""
     state: UtteranceState = "speaking"
     pieces: tuple[Piece, ...] = ()
     """Those made so far."""

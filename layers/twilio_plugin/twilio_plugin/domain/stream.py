@@ -101,6 +101,12 @@ class Stream:
         since = self.heard_at or self.started_at
         return since if self.said_at is None or self.said_at < since else None
 
+    def reply_milliseconds(self, now: datetime) -> int | None:
+        """How long the person has waited since their words were announced, if the agent has said nothing since."""
+        if self.heard_at is None or self.waits_since is None:
+            return None
+        return max(0, int((now - datetime.fromisoformat(self.heard_at)).total_seconds() * 1000))
+
     @property
     def ours(self) -> str:
         """Our number."""

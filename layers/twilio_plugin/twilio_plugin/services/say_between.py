@@ -61,6 +61,7 @@ def say_between(request: Say, stream: Stream, utterance_id: str, by: Interrupter
         text=request.text,
         allow_barge_in=request.allow_barge_in,
         started_at=iso(by.clock()),
+        reply_ms=stream.reply_milliseconds(by.clock()),
         pieces=estimated_pieces(request.text),
         complete=True,
     )

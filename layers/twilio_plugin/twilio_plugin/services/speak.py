@@ -137,6 +137,7 @@ def _speak_sound(request: Say, texts: Sequence[str], stream: Stream, utterance_i
         text=request.text or _AUDIO,
         allow_barge_in=request.allow_barge_in,
         started_at=iso(speaker.clock()),
+        reply_ms=stream.reply_milliseconds(speaker.clock()),
         pieces=first.pieces,
         complete=first.is_last,
     )

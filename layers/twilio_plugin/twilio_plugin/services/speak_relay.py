@@ -50,6 +50,7 @@ def speak_relay(
         text="".join(texts),
         allow_barge_in=allow_barge_in,
         started_at=iso(by.clock()),
+        reply_ms=stream.reply_milliseconds(by.clock()),
         pieces=spoken_words(texts[0]),
         complete=len(texts) == 1,
     )

@@ -85,6 +85,7 @@ def interrupted(utterance: Utterance, stream: Stream, cause: InterruptionCause, 
             text=current.text,
             heard=current.heard_text,
             heard_ms=current.heard_milliseconds,
+            reply_ms=current.reply_ms,
             cause=cause,
             **stream.envelope,
         )
@@ -105,6 +106,7 @@ def played(utterance: Utterance, stream: Stream, utterances: Utterances, clock: 
         utterance_id=utterance.utterance_id,
         text=utterance.text,
         duration_ms=whole.heard_milliseconds,
+        reply_ms=utterance.reply_ms,
         **stream.envelope,
     )
     utterances.end(whole, event, spoken_turn(utterance, stream, utterance.text, now))

@@ -295,7 +295,9 @@ def is_signed(secret_name: str) -> IsSigned:
 
     def check(signature: str, urls: Iterable[str], form: Form) -> bool:
         candidates = list(urls)
-        return _fits(secret, lambda tokens: twilio_signature.is_signed(signature, candidates, form, tokens))
+        return twilio_signature.is_possible(signature, form) and _fits(
+            secret, lambda tokens: twilio_signature.is_signed(signature, candidates, form, tokens)
+        )
 
     return check
 
@@ -307,7 +309,8 @@ def is_signed_handshake(secret_name: str) -> Callable[[str, list[str]], bool]:
     secret = signing_secret(secret_name)
 
     def check(signature: str, urls: list[str]) -> bool:
-        return _fits(secret, lambda tokens: twilio_signature.is_signed_handshake(signature, urls, tokens))
+        possible = twilio_signature.is_possible(signature)
+        return possible and _fits(secret, lambda tokens: twilio_signature.is_signed_handshake(signature, urls, tokens))
 
     return check
 
