@@ -18,6 +18,7 @@ class Account:
     """``api_keys`` maps an API key's SID to its secret; ``numbers`` are by their E.164, ``services`` by their SIDs.
 
     REST also takes ``secondary_auth_token``, with which nothing is signed: https://www.twilio.com/docs/iam/api/authtoken.
+    ``templates`` are content templates by their SIDs, ``Hello {{1}}``.
     """
 
     sid: str
@@ -27,6 +28,7 @@ class Account:
     services: dict[str, Service] = field(default_factory=dict)
     secondary_auth_token: str | None = None
     standing: Standing = field(default_factory=Standing)
+    templates: dict[str, str] = field(default_factory=dict)
     date_created: datetime = field(default_factory=now)
 
     @property

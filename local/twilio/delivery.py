@@ -26,6 +26,11 @@ class Plan:
     shuffle: random.Random | None = None
     held_back: list[dict[str, str]] = field(default_factory=list)
 
+    def fail_with(self, error_code: int) -> None:
+        """It gets no further than Twilio."""
+        self.error_code = error_code
+        self.steps = [step for step in self.steps if step == "queued"] + ["failed"]
+
 
 def plan_for(message: Message, delivery: Fault | None, callbacks: Fault | None) -> Plan:
     """The ordinary way, or what the faults make of it."""

@@ -17,6 +17,10 @@ delivery      undelivered         accepted, then ``status`` (undelivered, or fai
 callbacks     duplicate_status    each status callback ``times`` (2) at once
 callbacks     shuffle_status      a message's callbacks all at the end, one after another, never in their order; ``seed``
 inbound       duplicate_webhook   the webhook of an inbound text ``times`` (2) at once, with the same idempotency token
+media         media_not_ready     an attachment of an inbound text is 404, so far
+media         media_redirect      it redirects to another ``url``
+media         media_length        its Content-Length says so many ``bytes``
+media         media_endless       it does not end
 stream        shuffle_frames      each frame up to ``window_ms`` (200) late, so that they overtake one another; ``seed``
 stream        duplicate_frames    a ``fraction`` (0.1) of the frames twice; ``seed``
 stream        lose_frames         a ``fraction`` (0.1) of the frames never; ``seed``
@@ -62,6 +66,10 @@ _KINDS: dict[str, tuple[str, frozenset[str]]] = {
     "duplicate_status": ("callbacks", frozenset({"times"})),
     "shuffle_status": ("callbacks", frozenset({"seed"})),
     "duplicate_webhook": ("inbound", frozenset({"times"})),
+    "media_not_ready": ("media", frozenset()),
+    "media_redirect": ("media", frozenset({"url"})),
+    "media_length": ("media", frozenset({"bytes"})),
+    "media_endless": ("media", frozenset()),
     "shuffle_frames": ("stream", frozenset({"window_ms", "seed"})),
     "duplicate_frames": ("stream", frozenset({"fraction", "seed"})),
     "lose_frames": ("stream", frozenset({"fraction", "seed"})),
@@ -83,9 +91,9 @@ _KINDS: dict[str, tuple[str, frozenset[str]]] = {
     "lose_transcript": ("transcript", frozenset({"sequence_id"})),
     "late_transcript": ("transcript", frozenset({"sequence_id"})),
 }
-_REQUIRED = {"reject": "code", "garbage": "text"}
+_REQUIRED = {"reject": "code", "garbage": "text", "media_redirect": "url", "media_length": "bytes"}
 _REPEATED = "garbage"
-_TEXT_OPTIONS = frozenset({"to", "method", "path", "socket", "call_sid", "parameter", "value", "text", "type"})
+_TEXT_OPTIONS = frozenset({"to", "method", "path", "socket", "call_sid", "parameter", "value", "text", "type", "url"})
 
 
 @dataclass

@@ -28,6 +28,11 @@ DELIVERY_ERRORS = {
     30034: "Message from an Unregistered Number",
     30036: "Validity Period Expired",
     30450: "Message delivery blocked",
+    11200: "HTTP retrieval failure",
+    11751: "Media Message - Media exceeds messaging provider size limit",
+    12300: "Invalid Content-Type",
+    63016: "Failed to send freeform message because you are outside the allowed window",
+    63019: "Media failed to download",
 }
 
 

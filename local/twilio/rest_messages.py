@@ -7,6 +7,7 @@ from aiohttp import web
 from . import media as media_resources
 from .listing import message_filter, page_of
 from .media import Media
+from .media_mishaps import amiss
 from .messages import FINAL, Message
 from .refusals import refusal
 from .rest import ROOT, ConnectionDropped, answer_json, form_of, not_found
@@ -97,6 +98,9 @@ class MessageRoutes:
     async def download_media(self, request: web.Request) -> web.StreamResponse:
         """The bytes, or a redirect to another host that has them, as Twilio's to its CDN."""
         media = self._media(request)
+        fault = self._switchboard.faults.take("media")
+        if fault:
+            return await amiss(request, media, fault)
         host = self._switchboard.settings.media_redirect_host
         if host:
             location = request.url.with_host(host).with_path(f"/_cdn/{media.message_sid}/{media.sid}")

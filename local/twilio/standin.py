@@ -167,6 +167,20 @@ class TwilioStandIn(People):
         """From now on this token signs, and REST takes no other."""
         self._account.auth_token, self._account.secondary_auth_token = auth_token, None
 
+    @property
+    def templates(self) -> dict[str, str]:
+        """Content templates by their SIDs (``HX…``), with placeholders: ``Hello {{1}}``. Add to it."""
+        return self._account.templates
+
+    @property
+    def fetched(self) -> list[str]:
+        """What was asked for to send media, as ``HEAD http://…``, oldest first; only what is on this machine."""
+
+        async def requests() -> list[str]:
+            return list(self._core.fetcher.requests)
+
+        return self._server.run(requests)
+
     def receive_text(
         self,
         from_: str,

@@ -5,14 +5,16 @@ Everything here runs on the loop's thread.
 
 import asyncio
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urljoin
 
 from .account import Account
 from .background import Background
+from .content import OUTSIDE_THE_WINDOW, rendered, window_is_open
 from .debugger import Debugger
-from .delivery import Delivery, plan_for, status_form
-from .faults import Fault, Faults
+from .delivery import Delivery, Plan, plan_for, status_form
+from .faults import Faults
+from .fetching import FetchFailed, MediaFetcher
 from .inbound import InboundText, media_fields, webhook_fields
 from .media import Media, MediaStore
 from .messages import Message, MessageLog
@@ -58,6 +60,7 @@ class Switchboard:
     media: MediaStore = field(default_factory=MediaStore)
     opt_outs: OptOuts = field(default_factory=OptOuts)
     background: Background = field(default_factory=Background)
+    fetcher: MediaFetcher = field(default_factory=MediaFetcher)
     webhooks: WebhookSender = field(init=False)
     delivery: Delivery = field(init=False)
     operator: Operator = field(init=False)
@@ -82,17 +85,19 @@ class Switchboard:
             await self.background.close()
         finally:
             await self.webhooks.close()
+            await self.fetcher.close()
 
     async def send(self, asked: NewMessage, direction: str = "outbound-api") -> tuple[Message, asyncio.Task[None]]:
         """Accept a message and set it on its way; the task ends with its last callback. Raises Refusal."""
         check(asked, self.account, self.opt_outs)
-        message = self._accepted(asked, direction)
+        template = rendered(self.account.templates, asked.content_sid, asked.content_variables)
+        message = self._accepted(asked if template is None else replace(asked, body=template, media_urls=[]), direction)
         await self.log.add(message)
         if message.status == "scheduled":
             return message, self.background.start(asyncio.sleep(0))
         delivery = self.faults.take("delivery", to=asked.to)
         callbacks = self.faults.take("callbacks", to=asked.to)
-        return message, self.background.start(self._carry(message, delivery, callbacks))
+        return message, self.background.start(self._carry(message, plan_for(message, delivery, callbacks), template is None))
 
     async def cancel(self, message: Message) -> None:
         """Cancel what was not sent yet; only a scheduled message reports that."""
@@ -138,11 +143,25 @@ class Switchboard:
             status_callback=asked.status_callback,
         )
 
-    async def _carry(self, message: Message, delivery: Fault | None, callbacks: Fault | None) -> None:
-        await self.delivery.carry(message, plan_for(message, delivery, callbacks))
+    async def _carry(self, message: Message, plan: Plan, is_free: bool) -> None:
+        if is_free and message.to.startswith("whatsapp:") and not window_is_open(self.log, message.to, message.from_):
+            plan.fail_with(OUTSIDE_THE_WINDOW)
+        elif plan.error_code is None:
+            await self._fetch_media(message, plan)
+        await self.delivery.carry(message, plan)
         if message.shown and message.status == "delivered" and self.account.owns(message.to):
             looped = InboundText(message.from_ or "", message.to, message.body, list(message.media_urls))
             self.background.start(self.receive(looped))
+
+    async def _fetch_media(self, message: Message, plan: Plan) -> None:
+        try:
+            fetched = await self.fetcher.fetch(message.media_urls, message.to)
+        except FetchFailed as failure:
+            self.debugger.report(failure.code, failure.url, failure.detail, message.sid)
+            plan.fail_with(failure.code)
+            return
+        for media in fetched:
+            self.media.attach(media, message.sid)
 
     async def _received(self, text: InboundText) -> tuple[Message, list[Media | str]]:
         attachments = [item if isinstance(item, str) else Media(*item) for item in text.media]

@@ -47,6 +47,8 @@ class NewMessage:
     media_urls: list[str] = field(default_factory=list)
     status_callback: str | None = None
     scheduled: bool = False
+    content_sid: str | None = None
+    content_variables: str | None = None
 
     @classmethod
     def of_form(cls, form: MultiMapping[str]) -> "NewMessage":
@@ -59,6 +61,8 @@ class NewMessage:
             media_urls=[url for url in form.getall("MediaUrl", []) if url],
             status_callback=form.get("StatusCallback") or None,
             scheduled=form.get("ScheduleType") == "fixed",
+            content_sid=form.get("ContentSid") or None,
+            content_variables=form.get("ContentVariables"),
         )
 
 
@@ -117,6 +121,8 @@ def _check_sender(message: NewMessage, account: Account) -> None:
 
 
 def _check_content(message: NewMessage) -> None:
+    if message.content_sid:
+        return  # body and media beside a template are not looked at
     if message.body is None and not message.media_urls:
         raise refusal(21602)
     if not (message.body or "").strip() and not message.media_urls:
