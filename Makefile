@@ -6,7 +6,7 @@ export LAYER_UV = $(CURDIR)/.local/uv/bin/uv
 export LAYER_PYTHON = $(shell sed -n 's/.*"python": "\(.*\)",/\1/p' .local/tools.json 2>/dev/null)
 export PYTHONPATH := layers/twilio_plugin:local/speech
 
-.PHONY: help run demo test test-unit check format generate bench doctor live logs replay deploy agent clean dev stack
+.PHONY: help run demo test test-unit check format generate bench doctor live logs replay forget deploy agent clean dev stack
 .DEFAULT_GOAL := help
 
 help: ## This list.
@@ -61,6 +61,9 @@ deploy: stack ## Build and deploy to your AWS account: asks what it must know, t
 agent: stack ## Deploy examples/echo_agent beside the plugin STACK=name.
 	$(SAM) deploy --template-file examples/echo_agent/template.yaml --stack-name $(or $(STACK),twilio-plugin)-echo-agent \
 	  --parameter-overrides PluginStackName=$(or $(STACK),twilio-plugin) --capabilities CAPABILITY_IAM --resolve-s3
+
+forget: dev ## Delete all that is kept of a person: NUMBER=+1…, STACK=twilio-plugin, FLAGS="--dry-run --at-twilio".
+	@$(PYTHON) -m tools.forget --stack $(or $(STACK),twilio-plugin) $(FLAGS) "$(NUMBER)"
 
 clean: ## Remove everything that the other targets made.
 	rm -rf .aws-sam .local .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -100,7 +100,12 @@ class LocalStack:
             if not self.account.webhook_url:
                 account = self.account
                 standin = TwilioStandIn(
-                    account.account_sid, account.auth_token, [account.phone_number], time_scale=self._time_scale, voice=speak
+                    account.account_sid,
+                    account.auth_token,
+                    [account.phone_number],
+                    time_scale=self._time_scale,
+                    voice=speak,
+                    media_redirect_host="localhost",  # another name, as Twilio's CDN is another host
                 )
                 self.twilio = starting.enter_context(standin)
             self._open = starting.pop_all()

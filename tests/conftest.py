@@ -16,6 +16,7 @@ os.environ["POWERTOOLS_SERVICE_NAME"] = "phone"
 _SPOKEN = {"test_modes", "test_sessions", "test_stack", "test_voice"}
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in its own hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A group is one process's; the long ones are collected, and so begun, first."""
     for item in items:

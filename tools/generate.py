@@ -86,9 +86,9 @@ def schema(kind: type[Event]) -> dict[str, Any]:
     descriptions = field_descriptions(kind)
     properties = {}
     for name, shape in detail["properties"].items():
-        # What has no value is left out, never null.
-        shapes = [one for one in shape.pop("anyOf", [shape]) if one.get("type") != "null"]
-        properties[name.rstrip("_")] = {**shapes[0], "description": descriptions[name]}
+        properties[name.rstrip("_")] = {**_never_null(shape), "description": descriptions[name]}
+    for definition in definitions.values():
+        definition["properties"] = {name: _never_null(shape) for name, shape in definition["properties"].items()}
     for shape in [*properties.values(), *definitions.values()]:
         _untitled(shape)
     return {
@@ -126,6 +126,12 @@ def field_descriptions(kind: type[Event]) -> dict[str, str]:
 def _always_there(kind: type[Event]) -> list[str]:
     """A detail leaves out only what is None."""
     return [field.name for field in dataclasses.fields(kind) if field.default is not None]
+
+
+def _never_null(shape: dict[str, Any]) -> dict[str, Any]:
+    """What has no value is left out."""
+    shapes: list[dict[str, Any]] = [one for one in shape.pop("anyOf", [shape]) if one.get("type") != "null"]
+    return shapes[0]
 
 
 def _public(name: str) -> str:
@@ -173,7 +179,7 @@ def _type(shape: Mapping[str, Any]) -> str:
     if "enum" in shape:
         return ", ".join(f"`{value}`" for value in shape["enum"])
     if "items" in shape:
-        return "list of " + ("`{url, content_type}`" if "$ref" in shape["items"] else _type(shape["items"]))
+        return "list of " + ("`{url, content_type, s3_key?}`" if "$ref" in shape["items"] else _type(shape["items"]))
     return "object" if shape.get("type") == "object" else str(shape["type"])
 
 

@@ -25,6 +25,8 @@ from twilio_plugin.domain.events import (
     DtmfReceived,
     Event,
     GuardRefused,
+    MediaRefused,
+    MediaStored,
     OptOutChanged,
     SmsFailed,
     SmsReceived,
@@ -40,7 +42,9 @@ from twilio_plugin.domain.events import (
     VoiceStreamStarted,
     event_id,
 )
-from twilio_plugin.domain.message import Media
+from twilio_plugin.domain.media_copy import WHY_REFUSED
+from twilio_plugin.domain.message import Media, media_key
+from twilio_plugin.domain.outbound_media import S3Object, media_token
 from twilio_plugin.domain.relay_timer import RelayTimer, RelayTimerKind
 from twilio_plugin.domain.speech import mark_name
 from twilio_plugin.domain.stream import stream_token
@@ -48,6 +52,7 @@ from twilio_plugin.domain.twilio_errors import explain
 
 ACCOUNT = "AC0123456789abcdef0123456789abcdef"
 AUTH_TOKEN = "an-auth-token-for-samples"  # signs the samples and nothing else
+LEDGER_KEY = b"a-key-for-samples"
 WEBHOOK_URL = "https://phone.example.com/webhooks/twilio"
 OURS, THEIRS = "+15555550100", "+15555551234"
 MESSAGE = "SM0123456789abcdef0123456789abcdef"
@@ -60,6 +65,8 @@ RECORDING = "RE0123456789abcdef0123456789abcdef"
 UTTERANCE = "2f1c9e6a-7d0b-4c55-9a53-5a7b8a0c1d2e"
 WEBSOCKET_URL = "wss://phone.example.com/live"
 PICTURE = f"https://api.twilio.com/2010-04-01/Accounts/{ACCOUNT}/Messages/MM0/Media/ME0"
+BUCKET = "twilio-plugin-mediabucket-1a2b3c4d5e6f"
+TEMPLATE = "HX0123456789abcdef0123456789abcdef"
 NOW = "2026-11-22T08:13:41.123Z"
 
 _ENVELOPE: dict[str, Any] = {
@@ -67,6 +74,14 @@ _ENVELOPE: dict[str, Any] = {
     "account_sid": ACCOUNT,
     "conversation_id": f"phone|{OURS}|{THEIRS}",
     "channel": "phone",
+}
+_MEDIA: dict[str, Any] = _ENVELOPE | {
+    "message_sid": MESSAGE,
+    "from_": THEIRS,
+    "to": OURS,
+    "index": 0,
+    "url": PICTURE,
+    "content_type": "image/jpeg",
 }
 _CALL: dict[str, Any] = {name: value for name, value in _ENVELOPE.items() if name != "channel"} | {"call_sid": CALL}
 _STREAM: dict[str, Any] = _CALL | {"stream_sid": STREAM, "from_": THEIRS, "to": OURS, "direction": "inbound"}
@@ -88,8 +103,22 @@ EVENTS: tuple[Event, ...] = (
         from_=THEIRS,
         to=OURS,
         body="Is this the one?",
-        media=(Media(PICTURE, "image/jpeg"),),
+        media=(Media(PICTURE, "image/jpeg", s3_key=media_key(MESSAGE, 0)),),
         fields={"FromCountry": "US", "ToCountry": "US"},
+    ),
+    MediaStored(
+        **_MEDIA,
+        event_id=event_id(MediaStored, MESSAGE, 0),
+        bucket=BUCKET,
+        s3_key=media_key(MESSAGE, 0),
+        size=48213,
+    ),
+    MediaRefused(
+        **_MEDIA,
+        event_id=event_id(MediaRefused, MESSAGE, 0),
+        reason="wrong_type",
+        meaning=WHY_REFUSED["wrong_type"].meaning,
+        remedy=WHY_REFUSED["wrong_type"].remedy,
     ),
     SmsSent(
         **_ENVELOPE,
@@ -420,12 +449,41 @@ def invocations() -> dict[str, dict[str, Any]]:
             "chunk_limit": 160,
             "strip_markdown": True,
         },
+        "send_sms/whatsapp": {"to": f"whatsapp:{THEIRS}", "body": "Dinner is ready."},
+        "send_sms/template": {"to": f"whatsapp:{THEIRS}", "content_sid": TEMPLATE, "content_variables": {"1": "Ada"}},
+        "send_mms/from_s3": {"to": THEIRS, "media_url": [f"s3://{BUCKET}/menu.png"]},
+        "copy_media/picture": on_the_bus(EVENTS[0]),
+        "serve_media/look": _fetch("HEAD"),
+        "serve_media/fetch": _fetch("GET"),
+        "forget/dry_run": {"phone_number": THEIRS, "dry_run": True},
+        "forget/person": {"phone_number": THEIRS},
         "send_mms/pictures": {"to": THEIRS, "from": OURS, "body": "Look", "media_url": ["https://example.com/a.png"]},
         "conversation_history/newest": {"phone_number": THEIRS, "limit": 10},
         "event_relay/inserts": {"Records": [_insert(number, event) for number, event in enumerate(EVENTS)]},
         "configure_number/create": _custom_resource("Create"),
         "configure_number/delete": _custom_resource("Delete"),
         "reconcile/schedule": {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}},
+    }
+
+
+def _fetch(method: str) -> dict[str, Any]:
+    """Twilio fetches what a text of ours has with it."""
+    token = media_token(LEDGER_KEY, S3Object(BUCKET, "menu.png"), expires_at=_EXPIRES_AT)
+    route = "/webhooks/twilio/media"
+    return {
+        "version": "2.0",
+        "routeKey": f"{method} {route}/{{token}}",
+        "rawPath": f"{route}/{token}",
+        "rawQueryString": "",
+        "headers": {"user-agent": "TwilioProxy/1.1"},
+        "requestContext": {
+            "domainName": "phone.example.com",
+            "http": {"method": method, "path": f"{route}/{token}", "protocol": "HTTP/1.1", "sourceIp": "198.51.100.7"},
+            "requestId": "JKJaXmPLvHcESHA=",
+            "stage": "$default",
+        },
+        "pathParameters": {"token": token},
+        "isBase64Encoded": False,
     }
 
 

@@ -156,7 +156,7 @@ class Phone:
 def phone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phone]:
     folder: Path = tmp_path_factory.mktemp("stack")
     with LocalStack(folder=folder, time_scale=0.3) as stack:
-        stack.deploy(ReplyTimeout="20", TextsPerRecipientPerDay=str(TEXTS_PER_RECIPIENT))
+        stack.deploy(ReplyTimeout="20", CopyMedia="true", TextsPerRecipientPerDay=str(TEXTS_PER_RECIPIENT))
         assert stack.twilio
         yield Phone(stack, stack.twilio)
 

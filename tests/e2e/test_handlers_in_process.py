@@ -81,6 +81,7 @@ def run(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     parts.dynamodb.cache_clear()
+    parts.s3.cache_clear()
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # the next test's session is not to know these credentials
 
     def run(function: str, payload: Any) -> Any:
@@ -94,6 +95,7 @@ def run(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
 
     yield run
     parts.dynamodb.cache_clear()
+    parts.s3.cache_clear()
 
 
 def deployed_environment(phone: Phone) -> dict[str, str]:
@@ -142,7 +144,16 @@ def test_a_sample_webhook_is_answered_as_twilio_wants(run: Run, phone: Phone, ca
 
 @pytest.mark.parametrize(
     "function",
-    ["conversation_history", "conversation_relay", "event_relay", "reconcile", "relay_timer", "call_state", "voice_fallback"],
+    [
+        "conversation_history",
+        "conversation_relay",
+        "event_relay",
+        "reconcile",
+        "relay_timer",
+        "call_state",
+        "voice_fallback",
+        "serve_media",
+    ],
 )
 def test_the_other_samples_run(run: Run, function: str) -> None:
     for case in CASES:

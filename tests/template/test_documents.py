@@ -12,12 +12,13 @@ from twilio_plugin.client import TwilioPlugin
 from twilio_plugin.domain.actions import (
     ControlCall,
     DetectMachine,
+    Forget,
     MakeCall,
     ReadCalls,
     ReadHistory,
     RunAction,
     Say,
-    SendMessage,
+    SendSms,
 )
 from twilio_plugin.domain.catalogue import ACTIONS, PROVIDERS, TOOLS
 from twilio_plugin.domain.events import EVENTS
@@ -80,7 +81,7 @@ def test_every_error_is_in_the_tree_that_errors_shows() -> None:
 
 def test_every_input_field_is_in_the_readme() -> None:
     functions = section("### Functions")
-    for model in (SendMessage, ReadHistory, MakeCall, DetectMachine, Say, ControlCall, ReadCalls, RunAction):
+    for model in (SendSms, Forget, ReadHistory, MakeCall, DetectMachine, Say, ControlCall, ReadCalls, RunAction):
         for name, field in model.model_fields.items():
             assert f"`{field.alias or name}`" in functions or f'"{name}"' in functions, name
 

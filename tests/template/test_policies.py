@@ -37,6 +37,8 @@ SEND = {
     *GUARD,
     "ConversationsTable.change_ledger",
     "ConversationsTable.contact_state",
+    "LedgerKey.key",
+    "S3Media.find",
     "SendsTable.claim",
     "SendsTable.mark_unknown",
     "SendsTable.record_sent",
@@ -131,7 +133,19 @@ USES: dict[str, set[str]] = {
         "UtterancesTable.heard",
     },
     "conversation-history": {"HistoryTable.page"},
+    "copy-media": {
+        "MediaBucket.delete",
+        "MediaBucket.put",
+        "MediaCopiesTable.media_of",
+        "MediaCopiesTable.settle",
+        *ASK_TWILIO,
+    },
     "event-relay": {"EventBridgeBus.publish", "OutboxTable.delete"},
+    "forget": {
+        "MediaBucket.delete_below",
+        "PersonalDataTables.count_frames",
+        *ASK_TWILIO,
+    },
     "frame-ingest": {"MediaFrames.put"},
     "gather-webhook": {
         *END,
@@ -186,11 +200,13 @@ USES: dict[str, set[str]] = {
     "say": SAY,
     "send-mms": SEND,
     "send-sms": SEND,
+    "serve-media": {"LedgerKey.key", "S3Media.find", "S3Media.read"},
     "sms-webhook": {
         *CHECK_SIGNATURES,
         *GUARD,
         "ConversationsTable.add_received",
         "ConversationsTable.contact_state",
+        "LedgerKey.key",
     },
     "status-webhook": {
         *CHECK_SIGNATURES,
@@ -206,6 +222,7 @@ USES: dict[str, set[str]] = {
         "ConversationsTable.change_ledger",
         "ConversationsTable.contact_state",
         "CountersTable.release",
+        "LedgerKey.key",
     },
     "stream-authorizer": CHECK_SIGNATURES,
     "voice-fallback": set(),
@@ -225,6 +242,7 @@ USES: dict[str, set[str]] = {
 }
 # What a method does after its first request; only that is watched.
 AFTERWARDS: dict[str, set[Grant]] = {
+    "S3Media.find": {("s3:GetObject", "source/*")},  # the users' bucket, if there is one
     "HistoryTable.page": {("dynamodb:BatchGetItem", "conversations")},
     "CountersTable.refuse": {("dynamodb:PutItem", "outbox"), ("dynamodb:UpdateItem", "conversations")},
     "CountersTable.release": {("dynamodb:UpdateItem", "conversations")},
@@ -252,6 +270,18 @@ BESIDES: dict[str, set[Grant]] = {
         ("sqs:SendMessage", "RelayFailures"),
     },
     "conversation-relay": {("sqs:SendMessage", "RelayTimers")},
+    "forget": {
+        # Three tables, whichever a page is of.
+        *(
+            (f"dynamodb:{action}", table)
+            for action in ("BatchWriteItem", "Scan", "UpdateItem")
+            for table in ("calls", "conversations", "outbox")
+        ),
+        ("dynamodb:Query", "calls"),
+        ("dynamodb:BatchWriteItem", "frames"),
+        ("s3:DeleteObject", "media/inbound"),
+        ("s3:DeleteObjectVersion", "media/inbound"),
+    },
     "media-stream": {("lambda:InvokeFunction", "call-session"), ("sqs:SendMessage", "RelayTimers")},
     "relay-timer": {
         ("sqs:ChangeMessageVisibility", "RelayTimers"),
@@ -282,6 +312,10 @@ IN_THE_TEMPLATE = {
     "OutboxTable.StreamArn": "outbox's stream",
     "OutboxTable.Arn/stream/*": "outbox's streams",
     "EventBus.Arn": "bus",
+    "LedgerKey": "ledger",
+    "MediaBucket.Arn": "media",
+    "MediaBucket.Arn/*": "media/*",
+    "MediaBucket.Arn/inbound/*": "media/inbound",
     "InvocationFailures.Arn": "InvocationFailures",
     "RelayFailures.Arn": "RelayFailures",
     "RelayTimers.Arn": "RelayTimers",
@@ -318,6 +352,12 @@ def _grants(operation: str, arguments: dict[str, Any]) -> list[Grant]:
         return [("execute-api:ManageConnections", CONNECTIONS[operation])]
     if operation == "put_events":
         return [(f"events:{action}", arguments["Entries"][0]["EventBusName"])]
+    if operation == "list_object_versions":
+        return [("s3:ListBucketVersions", arguments["Bucket"])]
+    if operation in ("put_object", "delete_object"):
+        return [(f"s3:{action}", f"{arguments['Bucket']}/{arguments['Key'].split('/')[0]}")]
+    if operation in ("head_object", "get_object"):
+        return [("s3:GetObject", f"{arguments['Bucket']}/*")]
     if operation == "get_secret_value":
         return [(f"secretsmanager:{action}", arguments["SecretId"])]
     index = f"/{arguments['IndexName']}" if "IndexName" in arguments else ""
@@ -353,7 +393,8 @@ def _resource(written: Any) -> str:
         return written
     ((function, value),) = written.items()
     if function == "Fn::If":
-        return {"MakesSecret": "signing secret", "HasApiKey": "REST secret"}[value[0]]
+        resources = {"MakesSecret": "signing secret", "HasApiKey": "REST secret", "HasMediaSourceBucket": "source/*"}
+        return resources[value[0]]
     name = ".".join(value) if isinstance(value, list) else value.replace("${", "").replace("}", "")
     if "/@connections/" in name:
         api, _, method = name.removesuffix("/@connections/*").rpartition("/")
@@ -388,7 +429,7 @@ def test_nobody_reads_both_secrets_and_who_answers_webhooks_cannot_call_twilio(s
             if action == "secretsmanager:GetSecretValue":
                 readers.setdefault(resource, set()).add(name)
 
-    assert readers.keys() == {"signing secret", "REST secret"}
+    assert readers.keys() == {"signing secret", "REST secret", "ledger"}
     signing, rest = readers["signing secret"], readers["REST secret"]
     assert not signing & rest
     assert {name for name in functions(source) if name.endswith("webhook")} | {
@@ -400,12 +441,24 @@ def test_nobody_reads_both_secrets_and_who_answers_webhooks_cannot_call_twilio(s
         "bridge",
         "configure-number",
         "control-call",
+        "copy-media",
+        "forget",
         "make-call",
         "reconcile",
         "run-action",
         "say",
         "send-mms",
         "send-sms",
+    }
+    # Who may know whether somebody said STOP, or makes or checks links to media.
+    assert readers["ledger"] == {
+        "bridge",
+        "run-action",
+        "send-mms",
+        "send-sms",
+        "serve-media",
+        "sms-webhook",
+        "status-webhook",
     }
 
 
@@ -447,7 +500,7 @@ def test_the_api_key_is_used_where_there_is_one_and_the_token_only_where_there_i
     (statement,) = [
         one
         for one in functions(source)["send-sms"]["Properties"]["Policies"][0]["Statement"]
-        if one["Action"] == "secretsmanager:GetSecretValue"
+        if one["Action"] == "secretsmanager:GetSecretValue" and one["Resource"] != {"Ref": "LedgerKey"}
     ]
     granted = _resolved(source, statement["Resource"], given)
     assert granted == rest or granted.endswith(f":secret:{rest}-??????")

@@ -59,6 +59,8 @@ def test_what_narrows_a_rule_names_fields_of_the_event(rule: Any) -> None:
     ("detail_type", "change"),
     [
         ("SMS_RECEIVED", {"opt_out_type": "STOP"}),
+        ("MEDIA_STORED", {"content_type": "audio/ogg"}),
+        ("MEDIA_REFUSED", {"reason": "too_large"}),
         ("SMS_SENT", {"to": "+4915550142"}),
         ("SMS_STATUS_CHANGED", {"status": "sent"}),
         ("SMS_FAILED", {"error_class": "transient"}),

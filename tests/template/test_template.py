@@ -42,6 +42,9 @@ CONFIGS: dict[str, Any] = {
     "configure-number": config.ConfigureNumber,
     "bridge": config.Bridge,
     "bridge-queue": config.BridgeQueue,
+    "copy-media": config.CopyMedia,
+    "serve-media": config.ServeMedia,
+    "forget": config.Forget,
 }
 LONGEST_STACK_NAME = 43
 # What the logger and the metrics of every function read by themselves.
@@ -334,8 +337,68 @@ def test_tables_keep_conversations_and_drop_the_outbox(deployed: dict[str, Any])
         assert "TableName" not in table["Properties"], "a fixed name stops a second stack and every replacement"
 
 
+def test_the_bucket_of_media_is_private_encrypted_and_forgets_in_time(source: dict[str, Any]) -> None:
+    bucket = source["Resources"]["MediaBucket"]
+    properties = bucket["Properties"]
+
+    assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
+    assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
+    assert len(properties["PublicAccessBlockConfiguration"]) == 4
+    assert properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert "BucketName" not in properties
+    condition, rules, otherwise = properties["LifecycleConfiguration"]["Fn::If"]
+    assert (condition, otherwise) == ("ForgetsByTime", {"Ref": "AWS::NoValue"})
+    assert rules["Rules"] == [
+        {"Id": "retention", "Status": "Enabled", "Prefix": "inbound/", "ExpirationInDays": {"Ref": "RetentionDays"}}
+    ]
+    (statement,) = source["Resources"]["MediaBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+
+
+def test_media_are_copied_only_where_that_is_asked_for(source: dict[str, Any], deployed: dict[str, Any]) -> None:
+    rule = _rule_of(deployed, "CopyMediaFunction")
+
+    assert rule["Condition"] == "CopiesMedia"
+    assert rule["Properties"]["EventPattern"]["detail-type"] == [SmsReceived.detail_type]
+    assert rule["Properties"]["EventPattern"]["detail"] == {"media": {"s3_key": [{"exists": True}]}}
+    assert source["Parameters"]["CopyMedia"]["Default"] == "false"
+    conditions = {name for name, one in deployed["Resources"].items() if one.get("Condition") == "CopiesMedia"}
+    assert {name for name in deployed["Resources"] if name.startswith("CopyMedia")} <= conditions
+
+
+def test_what_serves_media_is_throttled_and_reads_nothing_else(source: dict[str, Any], deployed: dict[str, Any]) -> None:
+    stage = source["Resources"]["HttpStage"]
+    routes = {
+        one["Properties"]["RouteKey"] for one in source["Resources"].values() if one["Type"] == "AWS::ApiGatewayV2::Route"
+    }
+    public = {route for route in routes if not route.startswith("POST ") and " " in route}
+
+    assert public == {"GET /webhooks/twilio/media/{token}", "HEAD /webhooks/twilio/media/{token}"}
+    assert set(stage["Properties"]["RouteSettings"]) == public
+    assert set(stage["DependsOn"]) == {"MediaGetRoute", "MediaHeadRoute"}
+    assert all(one["ThrottlingRateLimit"] <= 50 for one in stage["Properties"]["RouteSettings"].values())
+    assert _actions(deployed)["ServeMediaFunctionRole"] == {"s3:GetObject", "secretsmanager:GetSecretValue"}
+    assert "path" not in stage["Properties"]["AccessLogSettings"]["Format"].lower(), "the token is in it"
+
+
+def test_only_an_operator_may_forget(source: dict[str, Any]) -> None:
+    def invokes(policy: str) -> str:
+        return json.dumps(source["Resources"][policy]["Properties"]["PolicyDocument"])
+
+    assert "ForgetFunction" not in invokes("InvokePolicy")
+    assert "ForgetFunction" in invokes("ForgetPolicy")
+
+
+def test_the_ledgers_key_stays_with_the_table_and_is_nobodys_to_choose(source: dict[str, Any]) -> None:
+    key = source["Resources"]["LedgerKey"]
+
+    assert (key["DeletionPolicy"], key["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
+    assert key["Properties"]["GenerateSecretString"]["PasswordLength"] >= 32
+    assert "SecretString" not in key["Properties"]
+
+
 def test_asynchronous_work_that_fails_is_kept(source: dict[str, Any], deployed: dict[str, Any]) -> None:
-    for name in ("SendSms", "SendMms", "Say", "MediaStream", "Reconcile", "RunAction", "Bridge"):
+    for name in ("SendSms", "SendMms", "Say", "MediaStream", "Reconcile", "RunAction", "Bridge", "CopyMedia"):
         assert source["Resources"][f"{name}Function"]["Properties"]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"], name
     assert deployed["Resources"]["EventRelayStream"]["Properties"]["DestinationConfig"]["OnFailure"]["Destination"]
 

@@ -119,7 +119,7 @@ def real_world(dynamodb: DynamoDBClient, new_table: Callable[[str], str]) -> Wor
     """The ports on the deployed tables."""
     clock, database, table = FakeClock(), DynamoDB(dynamodb), new_table("ConversationsTable")
     outbox = OutboxTable(database, new_table("OutboxTable"))
-    conversations = ConversationsTable(database, table, outbox, retention_days=365)
+    conversations = ConversationsTable(database, table, outbox, retention_days=365, ledger_key=lambda: b"a ledger's key")
     sends = SendsTable(database, table, outbox, conversations, clock)
     return World(outbox, conversations, sends, HistoryTable(database, table), clock)
 
@@ -161,8 +161,10 @@ def stack(
     for name, value in stack.environment.items():
         monkeypatch.setenv(name, value)
     parts.dynamodb.cache_clear()
+    parts.s3.cache_clear()
     yield stack
     parts.dynamodb.cache_clear()
+    parts.s3.cache_clear()
 
 
 @pytest.fixture

@@ -40,6 +40,8 @@ class Stack:
     def __post_init__(self) -> None:
         self.secret = f"twilio-{self.outbox}"
         boto3.client("secretsmanager").create_secret(Name=self.secret, SecretString='{"auth_token": "first"}')
+        boto3.client("secretsmanager").create_secret(Name=self.ledger, SecretString="a ledger's key")
+        boto3.client("s3").create_bucket(Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
         boto3.client("events").create_event_bus(Name=self.bus)
         queue = boto3.client("sqs").create_queue(QueueName=f"{self.bus}.fifo", Attributes={"FifoQueue": "true"})
         self.queue_url = queue["QueueUrl"]
@@ -57,6 +59,15 @@ class Stack:
         return f"phone-{self.outbox[-16:]}"
 
     @property
+    def ledger(self) -> str:
+        return f"ledger-{self.outbox}"
+
+    @property
+    def bucket(self) -> str:
+        """The bucket of media."""
+        return f"media-{self.outbox[-16:]}"
+
+    @property
     def environment(self) -> dict[str, str]:
         """What the functions are told, all of them together, and where boto3 finds Lambda."""
         return {
@@ -72,8 +83,13 @@ class Stack:
             "EVENT_BUS_NAME": self.bus,
             "GATHER_WEBHOOK_FUNCTION": "phone-gather-webhook",
             "GREETING": "Hello.",
+            "COPY_MEDIA": "true",
             "GUARDS": guards(),
             "LANGUAGE": "en-GB",
+            "LEDGER_SECRET": self.ledger,
+            "MAX_MEDIA_BYTES": "1048576",
+            "MEDIA_BUCKET": self.bucket,
+            "MEDIA_BUCKETS": self.bucket,
             "MEDIA_FRAMES_TABLE": self.frames,
             "MEDIA_STREAM_FUNCTION": "phone-media-stream",
             "OUTBOX_TABLE": self.outbox,

@@ -12,6 +12,7 @@ import pytest
 from tests.unit.fakes import ACCOUNT, FakeWorld
 from tests.unit.fakes_bridge import FakeAgent, FakeAgentTurns
 from tests.unit.fakes_guards import outbound_guard
+from tests.unit.fakes_media import FakeBuckets
 from twilio_plugin.domain.actions import SendSms
 from twilio_plugin.domain.address import Address, conversation_id
 from twilio_plugin.domain.agent import AgentAnswer
@@ -53,6 +54,7 @@ class Line:
             phone_number=OURS,
             default_region="US",
             account_sid=ACCOUNT,
+            media=FakeBuckets(),
             not_recorded=lambda _: None,
         )
         guard = Guard(self.turns, world.outbox, world.clock, texts_per_hour=self.ceiling, speech_per_hour=1)

@@ -217,6 +217,9 @@ def imported_at_cold_start(*functions: str) -> set[str]:
         "EVENT_BUS_NAME",
         "GATHER_WEBHOOK_FUNCTION",
         "GREETING",
+        "LEDGER_SECRET",
+        "MEDIA_BUCKET",
+        "MEDIA_BUCKETS",
         "MEDIA_FRAMES_TABLE",
         "MEDIA_STREAM_FUNCTION",
         "OUTBOX_TABLE",
@@ -236,8 +239,10 @@ def imported_at_cold_start(*functions: str) -> set[str]:
         "PYTHONPATH": str(PACKAGE.parent),
         "AWS_DEFAULT_REGION": "eu-central-1",
         "ENDPOINTING_MILLISECONDS": "700",
+        "COPY_MEDIA": "true",
         "GUARDS": guards(),
         "LANGUAGE": "en-US",
+        "MAX_MEDIA_BYTES": "1048576",
         "PARTIAL_TRANSCRIPTS": "false",
         "RELAY_ATTRIBUTES": "{}",
         "REPLY_TIMEOUT": "30",
@@ -263,6 +268,15 @@ def test_the_webhooks_and_the_relay_start_without_what_only_sending_needs() -> N
     imported = imported_at_cold_start("sms_webhook", "status_webhook", "event_relay")
 
     assert "twilio_plugin.services.receive_sms" in imported
+    assert not heavy & imported
+
+
+def test_what_moves_media_starts_without_what_only_sending_needs() -> None:
+    heavy = {"twilio.rest", "twilio.twiml", "pydantic", "phonenumbers", "markdown_it", "regex", "requests"}
+
+    imported = imported_at_cold_start("copy_media", "serve_media")
+
+    assert {"twilio_plugin.services.copy_media", "twilio_plugin.services.serve_media"} <= imported
     assert not heavy & imported
 
 

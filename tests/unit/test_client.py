@@ -150,6 +150,24 @@ SENDS: list[Case] = [
         actions.SendSms,
     ),
     (
+        "send_sms",
+        {
+            "to": "whatsapp:+15555550142",
+            "content_sid": "HX" + "a" * 32,
+            "content_variables": {"1": "Ada"},
+            "idempotency_key": "k",
+        },
+        "send-sms",
+        {
+            "to": "whatsapp:+15555550142",
+            "content_sid": "HX" + "a" * 32,
+            "content_variables": {"1": "Ada"},
+            "idempotency_key": "k",
+        },
+        SENT,
+        actions.SendSms,
+    ),
+    (
         "send_mms",
         {
             "to": "+15555550142",

@@ -14,11 +14,13 @@ from twilio_plugin.adapters.dynamodb import DynamoDB, plain
 from twilio_plugin.adapters.outbox import OutboxTable
 from twilio_plugin.adapters.sends import SendsTable
 from twilio_plugin.domain.message_status import StatusUpdate
+from twilio_plugin.domain.opt_out import ledger_id
 from twilio_plugin.domain.timestamp import epoch
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+LEDGER_KEY = b"a ledger's key"
 NOW = datetime.fromisoformat(ENTRY.occurred_at)
 
 
@@ -26,7 +28,9 @@ class Tables:
     def __init__(self, client: DynamoDBClient, new_table: Callable[[str], str], retention_days: int) -> None:
         database, self._client, self._name = DynamoDB(client), client, new_table("ConversationsTable")
         self.outbox = OutboxTable(database, new_table("OutboxTable"))
-        self.conversations = ConversationsTable(database, self._name, self.outbox, retention_days=retention_days)
+        self.conversations = ConversationsTable(
+            database, self._name, self.outbox, retention_days=retention_days, ledger_key=lambda: LEDGER_KEY
+        )
         self.sends = SendsTable(database, self._name, self.outbox, self.conversations, lambda: NOW)
 
     def items(self) -> dict[str, dict[str, Any]]:
@@ -53,7 +57,7 @@ def test_what_was_said_is_kept_for_the_days_of_the_parameter_and_the_ledger_for_
         "phone|+14155550100|+14155550123 ENTRY#2026-11-22T08:00:00.000Z#SM1": epoch(NOW, days=days),
         "message|SM1 MESSAGE": epoch(NOW, days=days),
         "message|SM2 MESSAGE": epoch(NOW, days=days),
-        "phone|+14155550100|+14155550123 CONTACT": None,
+        f"{ledger_id(LEDGER_KEY, PART.conversation_id)} CONTACT": None,
         "send|key PART#0001": epoch(NOW, days=1),
     }
 

@@ -10,9 +10,8 @@ import pytest
 
 from tests.unit.fakes import ACCOUNT, World
 from twilio_plugin.domain.address import Address, conversation_id
-from twilio_plugin.domain.conversation import Entry
+from twilio_plugin.domain.conversation import Entry, KeptMedia
 from twilio_plugin.domain.events import Event, OptOutChanged, SmsReceived, SmsStatusChanged, event_id
-from twilio_plugin.domain.message import Media
 from twilio_plugin.domain.message_status import StatusUpdate
 from twilio_plugin.domain.opt_out import ContactState
 from twilio_plugin.domain.timestamp import iso
@@ -87,7 +86,7 @@ def test_who_has_never_said_anything_is_opted_in(world: World) -> None:
 
 
 def test_a_received_text_is_in_the_history_and_its_event_in_the_outbox(world: World) -> None:
-    entry, event = received(world, "SM1", media=(Media("https://example.com/a.png", "image/png"),), kind="mms")
+    entry, event = received(world, "SM1", media=(KeptMedia("https://example.com/a.png", "image/png"),), kind="mms")
 
     assert world.conversations.add_received(entry, [event], None) is True
 

@@ -50,6 +50,8 @@ def test_a_detail_is_json_without_empty_fields_and_with_twilios_names() -> None:
 def test_detail_types_are_the_ones_that_subscribers_know() -> None:
     assert [kind.detail_type for kind in EVENTS] == [
         "SMS_RECEIVED",
+        "MEDIA_STORED",
+        "MEDIA_REFUSED",
         "SMS_SENT",
         "SMS_STATUS_CHANGED",
         "SMS_FAILED",

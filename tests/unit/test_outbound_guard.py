@@ -11,6 +11,7 @@ import pytest
 from tests.unit.fakes import ACCOUNT, FakeWorld
 from tests.unit.fakes_calls import FakeCallWorld, outbound, sid
 from tests.unit.fakes_guards import FakeCounters, call_minutes, outbound_guard
+from tests.unit.fakes_media import FakeBuckets
 from tests.unit.fakes_streams import FakeStreamWorld, stream
 from tests.unit.fakes_transcriptions import FakeCallTranscriptions
 from tests.unit.test_twiml import verbs
@@ -63,6 +64,7 @@ class Phone:
             conversations=self.texts.conversations,
             sends=self.texts.sends,
             texting=self.texts.texting,
+            media=FakeBuckets(),
             guard=self.guard,
             clock=self.texts.clock,
             phone_number=OURS,

@@ -8,6 +8,7 @@ import pytest
 
 from tests.unit.fakes import ACCOUNT, FakeTexting, World
 from tests.unit.fakes_guards import inbound_guard, outbound_guard
+from tests.unit.fakes_media import FakeBuckets
 from twilio_plugin.domain.actions import History, ReadHistory, SendSms
 from twilio_plugin.domain.conversation import Entry
 from twilio_plugin.domain.message import inbound_message
@@ -32,6 +33,7 @@ def say(world: World, body: str, texting: FakeTexting) -> str:
         phone_number=OURS,
         default_region="US",
         account_sid=ACCOUNT,
+        media=FakeBuckets(),
         not_recorded=lambda _sid: None,
     )
     request = SendSms(to=THEIRS, body=body)

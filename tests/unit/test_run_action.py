@@ -8,6 +8,7 @@ import pytest
 from tests.unit.fakes import ACCOUNT, FakeWorld
 from tests.unit.fakes_calls import FakeCallWorld
 from tests.unit.fakes_guards import outbound_guard
+from tests.unit.fakes_media import FakeBuckets
 from twilio_plugin.domain.actions import MadeCall, MakeCall, RanAction, RunAction, SendMms, SendResult, SendSms
 from twilio_plugin.domain.reply import reply
 from twilio_plugin.errors import (
@@ -43,6 +44,7 @@ class Phone:
             phone_number=OURS,
             default_region="US",
             account_sid=ACCOUNT,
+            media=FakeBuckets(),
             not_recorded=lambda _sid: None,
         )
         caller = Caller(

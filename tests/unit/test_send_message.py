@@ -8,6 +8,7 @@ import pytest
 
 from tests.unit.fakes import ACCOUNT, FakeTexting, FakeWorld, World
 from tests.unit.fakes_guards import outbound_guard
+from tests.unit.fakes_media import FakeBuckets
 from twilio_plugin.domain.actions import SendMessage, SendMms, SendResult, SendSms
 from twilio_plugin.domain.address import Address, conversation_id
 from twilio_plugin.domain.events import OptOutChanged
@@ -43,6 +44,7 @@ class Phone:
     world: World
     texting: FakeTexting = field(default_factory=FakeTexting)
     not_recorded: list[str] = field(default_factory=list)
+    media: FakeBuckets = field(default_factory=FakeBuckets)
 
     def send(self, request: SendMessage, request_id: str = "request 1") -> SendResult:
         by = Sender(
@@ -54,6 +56,7 @@ class Phone:
             phone_number=OURS,
             default_region="US",
             account_sid=ACCOUNT,
+            media=self.media,
             not_recorded=self.not_recorded.append,
         )
         return send_message(request, request_id, by)

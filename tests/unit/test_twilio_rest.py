@@ -69,7 +69,7 @@ def calls(twilio: Server) -> Iterator[Calls]:
         pauses: list[float] = []
         secret = secret or FakeRestSecret(Credentials("token", api_key))
         rest = TwilioRest(ACCOUNT, secret, api_base_url=url or twilio.url, pause=pauses.append)
-        texting = TwilioMessages(rest, status_url=STATUS_URL)
+        texting = TwilioMessages(rest, status_url=STATUS_URL, link=lambda at: f"https://example.com/media/{at.key}")
         made.append(texting)
         return Caller(texting, pauses)
 

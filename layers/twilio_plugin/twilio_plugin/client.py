@@ -102,7 +102,7 @@ class TwilioPlugin:
     def send_sms(
         self,
         to: str,
-        body: str,
+        body: str = "",
         *,
         media_url: list[str] | None = None,
         from_: str | None = None,
@@ -111,8 +111,10 @@ class TwilioPlugin:
         idempotency_key: str | None = None,
         strip_markdown: bool = False,
         smart_encoded: bool = False,
+        content_sid: str | None = None,
+        content_variables: dict[str, str] | None = None,
     ) -> SendResult:
-        """Send a text; media may come along. The fields are those of `SendSms`."""
+        """Send a text; media may come along. Or a content template, without either. The fields are those of `SendSms`."""
         fields = {
             "to": to,
             "body": body,
@@ -122,6 +124,8 @@ class TwilioPlugin:
             "chunk_limit": chunk_limit,
             "strip_markdown": strip_markdown,
             "smart_encoded": smart_encoded,
+            "content_sid": content_sid,
+            "content_variables": content_variables,
         }
         return self._once("send-sms", SendSms, SendResult, fields, idempotency_key)
 

@@ -25,6 +25,11 @@ from twilio_plugin.domain.timestamp import epoch
 _DAYS = 1.0  # longer than any period, and than Lambda or EventBridge repeat anything
 
 
+def taken_key(event_id: str) -> Item:
+    """Where it is kept that a spoken turn is being answered."""
+    return {"conversation_id": f"turn|{event_id}", "sk": "TAKEN"}
+
+
 class AgentTurnsTable:
     """`AgentTurns` on DynamoDB."""
 
@@ -53,7 +58,7 @@ class AgentTurnsTable:
         return self._once(item, {"ConditionExpression": "event_id = :after", "ExpressionAttributeValues": values})
 
     def take(self, event_id: str, now: str) -> bool:
-        item = {"conversation_id": f"turn|{event_id}", "sk": "TAKEN", "ttl": _soon(now)}
+        item = taken_key(event_id) | {"ttl": _soon(now)}
         return self._once(item, {"ConditionExpression": "attribute_not_exists(sk)"})
 
     def admit(self, conversation_id: str, period: str, event_id: str, *, ceiling: int, now: str) -> bool:

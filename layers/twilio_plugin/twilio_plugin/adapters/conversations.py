@@ -4,7 +4,7 @@
 conversation_id            sk                          what
 =========================  ==========================  ==================================================================
 ``phone|<ours>|<theirs>``  ``ENTRY#<time>#<sid>``      one message or spoken turn
-``phone|<ours>|<theirs>``  ``CONTACT``                 the pair's opt-out state
+``contact|<hash>``         ``CONTACT``                 the pair's opt-out state, under the ledger's key
 ``message|<sid>``          ``MESSAGE``                 a message's status; that an inbound one is there already
 ``send|<send id>``         ``PART#<number>``           a part on its way; see `twilio_plugin.adapters.sends`
 ``phone|<ours>|<theirs>``  ``TURN``, ``GUARD#…``       the bridge's turns; see `twilio_plugin.adapters.agent_turns`
@@ -14,7 +14,7 @@ conversation_id            sk                          what
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -23,11 +23,17 @@ from twilio_plugin.adapters.outbox import OutboxTable
 from twilio_plugin.domain.conversation import Entry
 from twilio_plugin.domain.events import Event
 from twilio_plugin.domain.message_status import StatusUpdate, rank
-from twilio_plugin.domain.opt_out import ContactState
+from twilio_plugin.domain.opt_out import ContactState, ledger_id
 from twilio_plugin.domain.timestamp import epoch
+from twilio_plugin.errors import Misconfigured
 from twilio_plugin.services.ports import LedgerChange, LedgerMoved
 
 ENTRY = "ENTRY#"
+
+
+def entry_key(conversation_id: str, occurred_at: str, message_sid: str) -> dict[str, str]:
+    """Where an entry is kept."""
+    return {"conversation_id": conversation_id, "sk": f"{ENTRY}{occurred_at}#{message_sid}"}
 
 
 def message_key(message_sid: str) -> dict[str, str]:
@@ -38,14 +44,24 @@ def message_key(message_sid: str) -> dict[str, str]:
 class ConversationsTable:
     """`Conversations` on DynamoDB."""
 
-    def __init__(self, database: DynamoDB, table: str, outbox: OutboxTable, *, retention_days: int) -> None:
+    def __init__(
+        self,
+        database: DynamoDB,
+        table: str,
+        outbox: OutboxTable,
+        *,
+        retention_days: int,
+        ledger_key: Callable[[], bytes] | None = None,
+    ) -> None:
+        """`ledger_key` is called when the ledger is asked or changed; without it, neither can be done."""
         self._database = database
         self._table = table
         self._outbox = outbox
         self._retention_days = retention_days
+        self._ledger_key = ledger_key
 
     def contact_state(self, conversation_id: str) -> ContactState:
-        contact = self._database.get(self._table, _contact_key(conversation_id))
+        contact = self._database.get(self._table, self._contact_key(conversation_id))
         return "opted_out" if contact and contact["state"] == "opted_out" else "opted_in"
 
     def add_received(self, entry: Entry, events: Sequence[Event], ledger: LedgerChange | None) -> bool:
@@ -83,11 +99,8 @@ class ConversationsTable:
 
     def put_entry(self, entry: Entry) -> dict[str, Any]:
         """The write that adds an entry, for a transaction."""
-        item = dataclasses.asdict(entry) | {
-            "sk": f"{ENTRY}{entry.occurred_at}#{entry.message_sid}",
-            "ttl": self.ttl(entry.occurred_at),
-        }
-        return self._put(item)
+        key = entry_key(entry.conversation_id, entry.occurred_at, entry.message_sid)
+        return self._put(dataclasses.asdict(entry) | key | {"ttl": self.ttl(entry.occurred_at)})
 
     def ttl(self, occurred_at: str) -> int | None:
         """When DynamoDB may forget something of this moment; None where all is kept."""
@@ -120,7 +133,7 @@ class ConversationsTable:
     def _move_ledger(self, change: LedgerChange) -> dict[str, Any]:
         condition = "#state = :before" if change.before == "opted_out" else "attribute_not_exists(#state) OR #state = :before"
         return self._update(
-            _contact_key(change.conversation_id), {"state": change.after}, condition, extra={":before": change.before}
+            self._contact_key(change.conversation_id), {"state": change.after}, condition, extra={":before": change.before}
         )
 
     def _update(self, key: Item, values: Item, condition: str, extra: Item | None = None) -> dict[str, Any]:
@@ -135,6 +148,7 @@ class ConversationsTable:
             }
         }
 
-
-def _contact_key(conversation_id: str) -> dict[str, str]:
-    return {"conversation_id": conversation_id, "sk": "CONTACT"}
+    def _contact_key(self, conversation_id: str) -> dict[str, str]:
+        if self._ledger_key is None:
+            raise Misconfigured("This function has no LEDGER_SECRET, so it cannot ask who said STOP.")
+        return {"conversation_id": ledger_id(self._ledger_key(), conversation_id), "sk": "CONTACT"}

@@ -124,7 +124,14 @@ class DynamoDB:
                 return
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
-    def delete_many(self, table: str, keys: Sequence[Key]) -> None:
+    def scan_page(self, table: str, after: Key | None) -> tuple[list[Item], dict[str, str] | None]:
+        """One page of a whole table behind a key, strongly consistent; and the key that the next page is behind."""
+        start = {"ExclusiveStartKey": typed(after)} if after else {}
+        answer = self._call("scan", TableName=table, ConsistentRead=True, **start)
+        last = answer.get("LastEvaluatedKey")
+        return [plain(item) for item in answer["Items"]], plain(last) if last else None
+
+    def delete_many(self, table: str, keys: Sequence[Mapping[str, Any]]) -> None:
         """Delete in batches of 25, repeating what DynamoDB left unprocessed."""
         for at in range(0, len(keys), 25):
             request: Any = {table: [{"DeleteRequest": {"Key": typed(key)}} for key in keys[at : at + 25]]}

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from twilio_plugin.adapters.conversations import ENTRY, message_key
 from twilio_plugin.adapters.dynamodb import DynamoDB, Item, typed
-from twilio_plugin.domain.conversation import Entry
-from twilio_plugin.domain.message import Media
+from twilio_plugin.domain.conversation import Entry, KeptMedia
 from twilio_plugin.errors import InvalidPageToken
 from twilio_plugin.services.ports import Page
 
@@ -56,7 +55,7 @@ def _entry(item: Item, status: Item) -> Entry:
         from_=item["from_"],
         to=item["to"],
         body=item["body"],
-        media=tuple(Media(**media) for media in item["media"]),
+        media=tuple(KeptMedia(**media) for media in item["media"]),
         opt_out_type=item.get("opt_out_type"),
         call_sid=item.get("call_sid"),
         speaker=item.get("speaker"),

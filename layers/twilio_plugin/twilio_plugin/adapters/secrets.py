@@ -1,4 +1,4 @@
-"""The Twilio credentials, from Secrets Manager: JSON objects, of which a function may read one.
+"""The Twilio credentials, from Secrets Manager: JSON objects, of which a function may read one; and the stack's own key.
 
 The *signing secret* is what Twilio signs with: ``{"auth_token": "…"}``, with ``previous_auth_token`` where two are to count.
 What it held before its last change counts for `FORMER_SECONDS` more. The *REST secret* is what requests are made with:
@@ -107,10 +107,6 @@ class _Secret(ABC, Generic[Content]):
     def _misshapen(self, expected: str) -> Misconfigured:
         return Misconfigured(f"The secret {self._secret!r} must be JSON like {expected}.")
 
-    def _unavailable(self, error: ClientError | BotoCoreError) -> StorageUnavailable:
-        code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
-        return StorageUnavailable(f"Secrets Manager: {code} for the secret {self._secret!r}.")
-
 
 class SigningSecret(_Secret[tuple[str, ...]]):
     """The tokens that Twilio signs with. The one in force is the first."""
@@ -130,7 +126,7 @@ class SigningSecret(_Secret[tuple[str, ...]]):
             if time.time() - version["CreatedDate"].timestamp() < FORMER_SECONDS:
                 tokens += self._former_tokens()
         except (ClientError, BotoCoreError) as error:
-            raise self._unavailable(error) from error
+            raise _unavailable(self._secret, error) from error
         return tuple(dict.fromkeys(tokens))
 
     def _former_tokens(self) -> tuple[str, ...]:
@@ -166,7 +162,7 @@ class RestSecret(_Secret[Credentials]):
         try:
             text = self._client().get_secret_value(SecretId=self._secret).get("SecretString", "")
         except (ClientError, BotoCoreError) as error:
-            raise self._unavailable(error) from error
+            raise _unavailable(self._secret, error) from error
         fields = self._fields(text, _REST)
         key = (fields["api_key_sid"], fields["api_key_secret"])
         if all(key):
@@ -174,3 +170,35 @@ class RestSecret(_Secret[Credentials]):
         if any(key) or not fields["auth_token"]:
             raise self._misshapen(_REST)
         return Credentials(auth_token=fields["auth_token"])
+
+
+class LedgerKey:
+    """The key under which the opt-out ledger knows a pair of numbers, and by which links to media are known to be ours.
+
+    It never changes, so it is read once.
+    """
+
+    def __init__(self, client: Callable[[], SecretsManagerClient], secret: str) -> None:
+        """As a secret of Twilio's credentials."""
+        self._client = client
+        self._secret = secret
+        self._cached = b""
+
+    def key(self) -> bytes:
+        """Raises Misconfigured for a secret without text, StorageUnavailable where it cannot be read."""
+        if not self._cached:
+            self._cached = self._read().encode()
+        if not self._cached:
+            raise Misconfigured(f"The secret {self._secret!r} is empty: the opt-out ledger cannot be read without its key.")
+        return self._cached
+
+    def _read(self) -> str:
+        try:
+            return self._client().get_secret_value(SecretId=self._secret).get("SecretString", "")
+        except (ClientError, BotoCoreError) as error:
+            raise _unavailable(self._secret, error) from error
+
+
+def _unavailable(secret: str, error: ClientError | BotoCoreError) -> StorageUnavailable:
+    code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+    return StorageUnavailable(f"Secrets Manager: {code} for the secret {secret!r}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -14,7 +15,7 @@ from twilio_plugin.domain.address import Address
 from twilio_plugin.domain.conversation import Entry
 from twilio_plugin.domain.events import Event
 from twilio_plugin.domain.message_status import rank
-from twilio_plugin.domain.outbound import Part, Receipt
+from twilio_plugin.domain.outbound import Part, Receipt, Template
 from twilio_plugin.services.ports import Clock
 
 
@@ -32,7 +33,11 @@ class SendsTable:
 
     def claim(self, part: Part) -> Receipt | None:
         earlier = self._claims.claim(_key(part), part.fingerprint, _item(part))
-        return Receipt(earlier["message_sid"], earlier["account_sid"], earlier["status"]) if earlier else None
+        if earlier is None:
+            return None
+        return Receipt(
+            earlier["message_sid"], earlier["account_sid"], earlier["status"], template_text=earlier.get("template_text")
+        )
 
     def release(self, part: Part) -> None:
         self._claims.release(_key(part))
@@ -46,6 +51,7 @@ class SendsTable:
             "message_sid": receipt.message_sid,
             "account_sid": receipt.account_sid,
             "status": receipt.status,
+            **({"template_text": receipt.template_text} if receipt.template_text else {}),
         }
         writes = [
             self._claims.settle(_key(part), outcome),
@@ -114,6 +120,7 @@ def _item(part: Part) -> Item:
         "body": part.body,
         "media_url": list(part.media_url),
         "messaging_service_sid": part.messaging_service_sid,
+        "template": dataclasses.asdict(part.template) if part.template else None,
     }
 
 
@@ -128,4 +135,5 @@ def _part(item: Item) -> Part:
         body=item["body"],
         media_url=tuple(item["media_url"]),
         messaging_service_sid=item.get("messaging_service_sid"),
+        template=Template(**item["template"]) if item.get("template") else None,
     )

@@ -46,7 +46,7 @@ class StreamsReader:
         self._table = table
 
     def of_connection(self, connection_id: str) -> Stream | None:
-        connection = self._database.get(self._table, _connection_key(connection_id))
+        connection = self._database.get(self._table, connection_key(connection_id))
         return self._find(connection["call"], connection["leg"]) if connection else None
 
     def of_call(self, call_sid: str) -> Stream | None:
@@ -190,7 +190,7 @@ class StreamsTable(StreamsReader):
 
     def _put_connection(self, stream: Stream) -> dict[str, Any]:
         return self._put_new(
-            _connection_key(stream.connection_id)
+            connection_key(stream.connection_id)
             | {"call": stream.call_sid, "leg": stream.leg, "ttl": kept_until(stream.started_at, _CONNECTION_DAYS)}
         )
 
@@ -198,7 +198,7 @@ class StreamsTable(StreamsReader):
         values = {"call": stream.call_sid, "leg": stream.leg}
         return update(
             self._table,
-            _connection_key(connection_id),
+            connection_key(connection_id),
             f"{sets(values)}, #ttl = :ttl",
             condition="attribute_not_exists(#sk) OR (#call = :call AND #leg = :leg)",
             values=values | {"ttl": kept_until(now, _CONNECTION_DAYS)},
@@ -225,7 +225,8 @@ def kept_until(moment: str, days: int) -> int | None:
     return epoch(datetime.fromisoformat(moment), days=days) if days else None
 
 
-def _connection_key(connection_id: str) -> dict[str, str]:
+def connection_key(connection_id: str) -> dict[str, str]:
+    """Where it is kept which stream came over a connection."""
     return {"call_sid": f"connection|{connection_id}", "sk": "CONNECTION"}
 
 

@@ -31,7 +31,7 @@ class SendMessage(_Input):
     body: str = ""
     """The text. One that is too long for a message is sent in parts, one after the other."""
     media_url: list[str] = []
-    """At most ten public http(s) URLs. They go with the first part."""
+    """At most ten public http(s) URLs, or ``s3://bucket/key`` in a bucket the stack sends from. They go with the first part."""
     from_: Annotated[str | None, Field(alias="from")] = None
     """Our number; the stack's number where none is given. Answer a text from the address it came to."""
     messaging_service_sid: Annotated[str | None, Field(pattern=r"^MG[0-9a-fA-F]{32}$")] = None
@@ -47,7 +47,12 @@ class SendMessage(_Input):
 
 
 class SendSms(SendMessage):
-    """A text with words in it; media may come along."""
+    """A text with words in it; media may come along. Or a content template, instead of both."""
+
+    content_sid: Annotated[str | None, Field(pattern=r"^HX[0-9a-fA-F]{32}$")] = None
+    """A content template of Twilio's to send instead of words: WhatsApp takes nothing else outside its 24-hour window."""
+    content_variables: Annotated[dict[str, Annotated[str, Field(min_length=1)]], Field(max_length=100)] = {}
+    """What stands in its placeholders, as ``{"1": "Ada"}``."""
 
 
 class SendMms(SendMessage):
@@ -319,11 +324,54 @@ class ReadHistory(_Input):
     """From the answer before: the next older page."""
 
 
+class Forget(_Input):
+    """Whom to forget."""
+
+    phone_number: str
+    """The person's number."""
+    dry_run: bool = False
+    """Only count what there is."""
+    at_twilio: bool = False
+    """Erase their messages, media, calls and recordings at Twilio too."""
+    next_token: str | None = None
+    """From an answer that is not `complete`: go on from there."""
+
+
+class Forgotten(BaseModel):
+    """What was deleted, or in a dry run would be; each run counts for itself."""
+
+    phone_number: str
+    """Masked."""
+    complete: bool
+    """Otherwise there was more than a run can do: invoke it again with `next_token`."""
+    next_token: str | None = None
+    conversations: int = 0
+    """Items of the Conversations table: history, status, sends, turns."""
+    calls: int = 0
+    """Items of the Calls table."""
+    media_frames: int = 0
+    outbox: int = 0
+    media: int = 0
+    """Objects in the bucket."""
+    masked: int = 0
+    """Items of others in which the number stood, and does no longer."""
+    at_twilio: int = 0
+    """Messages, calls and recordings."""
+    kept: list[str]
+    """What no function can search: where the number may still be, and for how long."""
+
+
 class HistoryMedia(BaseModel):
     """An attachment."""
 
     url: str
     content_type: str
+    s3_key: str | None = None
+    """Where it is copied to in the stack's bucket, with the parameter ``CopyMedia``."""
+    size: int | None = None
+    """Bytes, once the copy is there."""
+    refused: str | None = None
+    """Why there is no copy."""
 
 
 class HistoryMessage(BaseModel):

@@ -14,7 +14,7 @@ from twilio_plugin.domain.address import Channel
 from twilio_plugin.domain.call import CallDirection
 from twilio_plugin.domain.message import MAX_MEDIA
 
-_PublicUrl = Annotated[str, Field(pattern=r"^https?://[^\s/]+\S*$")]
+_MediaUrl = Annotated[str, Field(pattern=r"^(https?://[^\s/]+\S*|s3://[^\s/]+/.+)$")]
 
 
 class AgentInput(BaseModel):
@@ -23,7 +23,8 @@ class AgentInput(BaseModel):
     text: str
     """Several texts are lines of one, in the order they came."""
     media: list[HistoryMedia] = []
-    """The attachments of all of them. Reading one needs the account's credentials while Twilio protects media."""
+    """The attachments of all of them. Reading one at Twilio needs the account's credentials while it protects media; a copy, if
+    there is to be one, may come seconds later."""
 
 
 class AgentCall(BaseModel):
@@ -60,8 +61,8 @@ class AgentAnswer(BaseModel):
 
     reply: str | None = None
     """The words to send or to speak."""
-    media_url: Annotated[list[_PublicUrl], Field(max_length=MAX_MEDIA)] = []
-    """Public http(s) URLs, or one; they go with a text, and nowhere in a call."""
+    media_url: Annotated[list[_MediaUrl], Field(max_length=MAX_MEDIA)] = []
+    """Public http(s) URLs or ``s3://bucket/key``, or one; they go with a text, and nowhere in a call."""
     end_call: bool = False
     """In a call: hang up, after the reply was heard."""
     transfer_to: Annotated[str, Field(min_length=1)] | None = None

@@ -6,12 +6,23 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypedDict
 
+from twilio_plugin.domain.media_copy import MediaRefusal
 from twilio_plugin.domain.message import Media
 from twilio_plugin.domain.message_status import FAILED
 from twilio_plugin.domain.transcription import Speaker
 
 Kind = Literal["sms", "mms", "speech"]
 Direction = Literal["inbound", "outbound"]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptMedia(Media):
+    """An attachment as the history has it."""
+
+    size: int | None = None
+    """Bytes, once the copy is there."""
+    refused: MediaRefusal | None = None
+    """Why there will never be a copy; then there is no ``s3_key``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal
 from twilio_plugin.domain.address import Channel
 from twilio_plugin.domain.call import CallDirection, VoiceMode
 from twilio_plugin.domain.guards import GuardedKind, GuardName
+from twilio_plugin.domain.media_copy import MediaRefusal
 from twilio_plugin.domain.message import Media
 from twilio_plugin.domain.opt_out import ContactState, OptOutType
 from twilio_plugin.domain.speech import InterruptionCause
@@ -42,8 +43,12 @@ class Event:
 
     def detail(self) -> dict[str, Any]:
         """The detail as JSON has it: without empty fields, and ``from_`` under Twilio's name."""
-        fields = dataclasses.asdict(self)
-        return {name.rstrip("_"): value for name, value in fields.items() if value is not None}
+        fields = dataclasses.asdict(self, dict_factory=_present)
+        return {name.rstrip("_"): value for name, value in fields.items()}
+
+
+def _present(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: value for name, value in fields if value is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +68,8 @@ class SmsReceived(Event):
     body: str
     """The text; may be empty where there are media."""
     media: tuple[Media, ...] = ()
-    """The attachments."""
+    """The attachments. With the parameter ``CopyMedia`` each has an ``s3_key``, where it will be in the stack's bucket within
+    seconds: then MEDIA_STORED comes, or MEDIA_REFUSED if it never will be."""
     num_segments: int = 1
     """How many SMS segments it took."""
     opt_out_type: OptOutType | None = None
@@ -72,6 +78,54 @@ class SmsReceived(Event):
     """The Messaging Service, if the number is in one."""
     fields: dict[str, str] = dataclasses.field(default_factory=dict)
     """Everything else Twilio sent, under Twilio's names: ``ProfileName``, ``ButtonPayload``, ``Latitude``, ``FromCity`` …"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OfMedia(Event):
+    """What tells of an inbound attachment."""
+
+    message_sid: str
+    """The message it came with."""
+    channel: Channel
+    """Where that came in."""
+    from_: str
+    """Who sent it."""
+    to: str
+    """Our address it was sent to."""
+    index: int
+    """Which attachment of the message it is, from 0."""
+    url: str
+    """Where Twilio has it."""
+    content_type: str
+    """What Twilio says it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaStored(_OfMedia):
+    """The copy of an attachment is there; only with the parameter ``CopyMedia``."""
+
+    detail_type: ClassVar[str] = "MEDIA_STORED"
+
+    bucket: str
+    """The bucket it is in: ``s3://<bucket>/<s3_key>`` can be sent on as `media_url`."""
+    s3_key: str
+    """Its key, as SMS_RECEIVED gave it."""
+    size: int
+    """Bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaRefused(_OfMedia):
+    """There will be no copy of an attachment; only with the parameter ``CopyMedia``."""
+
+    detail_type: ClassVar[str] = "MEDIA_REFUSED"
+
+    reason: MediaRefusal
+    """What was wrong with it."""
+    meaning: str
+    """The same in a sentence."""
+    remedy: str
+    """What to do about it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +145,9 @@ class SmsSent(Event):
     body: str
     """The text of this part."""
     media_url: tuple[str, ...] = ()
-    """The media sent with it."""
+    """The media sent with it, as the caller named them."""
+    content_sid: str | None = None
+    """The content template it was made from; `body` is then what it came to, if Twilio says so, else its name and variables."""
     status: str
     """Twilio's status at acceptance: ``queued`` or ``accepted``, later ones if it was found by reconciliation."""
     encoding: Literal["GSM-7", "UCS-2"]
@@ -527,6 +583,8 @@ class GuardRefused(Event):
 
 EVENTS: tuple[type[Event], ...] = (
     SmsReceived,
+    MediaStored,
+    MediaRefused,
     SmsSent,
     SmsStatusChanged,
     SmsFailed,

@@ -20,10 +20,14 @@ _KNOWN = {
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """One attachment. Reading an inbound ``url`` needs the account's credentials while Twilio's media protection is on."""
+    """One attachment. Reading an inbound ``url`` needs the account's credentials while Twilio's media protection is on.
+
+    ``s3_key`` is where an inbound one is copied to, in the stack's bucket: known before the copy is there.
+    """
 
     url: str
     content_type: str
+    s3_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +55,22 @@ class InboundMessage:
         return "mms" if self.media else "sms"
 
 
-def inbound_message(form: Mapping[str, str]) -> InboundMessage:
+def inbound_message(form: Mapping[str, str], *, copies_media: bool = False) -> InboundMessage:
     """Read an inbound message webhook. Unknown fields are kept; Twilio adds fields without notice.
+
+    With `copies_media` every attachment is given the key it will be copied to.
 
     Raises:
         UnreadableWebhook: a field we cannot do without is missing, or a count is not one.
     """
-    media = _media(form)
+    message_sid = required(form, "MessageSid")
     return InboundMessage(
-        message_sid=required(form, "MessageSid"),
+        message_sid=message_sid,
         account_sid=required(form, "AccountSid"),
         sender=Address.parse(required(form, "From")),
         recipient=Address.parse(required(form, "To")),
         body=form.get("Body", ""),
-        media=media,
+        media=_media(form, copied_from=message_sid if copies_media else None),
         num_segments=_count(form, "NumSegments", default=1, at_most=100),
         messaging_service_sid=form.get("MessagingServiceSid") or None,
         twilio_opt_out_type=form.get("OptOutType", "").upper(),
@@ -74,6 +80,16 @@ def inbound_message(form: Mapping[str, str]) -> InboundMessage:
             if value and name not in _KNOWN and not name.startswith(("MediaUrl", "MediaContentType"))
         },
     )
+
+
+def media_prefix(message_sid: str) -> str:
+    """Below which the media of a message are kept."""
+    return f"inbound/{message_sid}/"
+
+
+def media_key(message_sid: str, index: int) -> str:
+    """Where one of them is kept, counted from 0. Nothing of what a person or the net calls it is in it."""
+    return f"{media_prefix(message_sid)}{index}"
 
 
 def required(form: Mapping[str, str], name: str) -> str:
@@ -88,10 +104,14 @@ def required(form: Mapping[str, str], name: str) -> str:
     return value
 
 
-def _media(form: Mapping[str, str]) -> tuple[Media, ...]:
+def _media(form: Mapping[str, str], *, copied_from: str | None) -> tuple[Media, ...]:
     count = _count(form, "NumMedia", default=0, at_most=MAX_MEDIA)
     return tuple(
-        Media(url, form.get(f"MediaContentType{index}") or "application/octet-stream")
+        Media(
+            url,
+            form.get(f"MediaContentType{index}") or "application/octet-stream",
+            s3_key=media_key(copied_from, index) if copied_from else None,
+        )
         for index in range(count)
         if (url := form.get(f"MediaUrl{index}"))
     )

@@ -60,6 +60,8 @@ METRICS: tuple[Metric, ...] = (
     Metric("TextStatuses", "Count", "steps of our messages: sent, delivered, read", "SMS_STATUS_CHANGED", dimension="status"),
     Metric("TextsFailed", "Count", "messages that did not arrive, by Twilio's code", "SMS_FAILED", dimension="error_code"),
     Metric("OptOutChanges", "Count", "people who said STOP or START", "OPT_OUT_CHANGED", dimension="state"),
+    Metric("MediaStored", "Count", "media that were copied into the bucket", "MEDIA_STORED"),
+    Metric("MediaRefused", "Count", "media that were not copied, by why", "MEDIA_REFUSED", dimension="reason"),
     Metric("CallsReceived", "Count", "people who called", "CALL_RECEIVED"),
     Metric("CallsStarted", "Count", "calls of ours that Twilio accepted", "CALL_STARTED"),
     Metric("CallsEnded", "Count", "calls that are over, by how they ended", "CALL_ENDED", dimension="status"),

@@ -7,6 +7,8 @@ Source: Twilio Help Center, "Twilio support for opt-out keywords (SMS STOP filte
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from typing import Literal, get_args
 
 OptOutType = Literal["STOP", "START", "HELP"]
@@ -40,6 +42,14 @@ def concerns_the_ledger(body: str, twilio_says: str) -> bool:
 def state_after(kind: OptOutType | None, before: ContactState) -> ContactState:
     """The ledger's state once this message is in."""
     return {"STOP": "opted_out", "START": "opted_in"}.get(kind or "", before)  # type: ignore[return-value]
+
+
+def ledger_id(key: bytes, conversation_id: str) -> str:
+    """Where the ledger keeps a pair: ``contact|<HMAC-SHA256>``.
+
+    Phone numbers are few enough to try them all, so an unkeyed hash would be the number in another spelling.
+    """
+    return f"contact|{hmac.new(key, conversation_id.encode(), hashlib.sha256).hexdigest()}"
 
 
 def _word(body: str) -> str:

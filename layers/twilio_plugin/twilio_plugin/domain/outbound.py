@@ -9,6 +9,19 @@ from twilio_plugin.domain.address import Address, conversation_id
 from twilio_plugin.domain.segments import Encoding, encoding_of, segment_count
 
 
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A content template, which Twilio makes the text of."""
+
+    sid: str
+    """``HX…``."""
+    variables: str
+    """A JSON object, as Twilio takes it."""
+
+    def __str__(self) -> str:
+        return f"[template {self.sid}: {self.variables}]"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """One message of a send. A short text has one part."""
@@ -25,6 +38,8 @@ class Part:
     body: str
     media_url: tuple[str, ...] = ()
     messaging_service_sid: str | None = None
+    template: Template | None = None
+    """Instead of body and media."""
 
     @property
     def conversation_id(self) -> str:
@@ -35,14 +50,18 @@ class Part:
         """``mms`` with media, else ``sms``."""
         return "mms" if self.media_url else "sms"
 
+    def text(self, receipt: Receipt) -> str:
+        """What the person gets to read, as far as it is known."""
+        return receipt.template_text or str(self.template) if self.template else self.body
+
     @property
     def encoding(self) -> Encoding:
         return encoding_of(self.body)
 
     @property
     def segments(self) -> int:
-        """An MMS is one message, whatever its text."""
-        return 1 if self.media_url else segment_count(self.body)
+        """An MMS is one message, whatever its text; so is a template, whose text only Twilio knows."""
+        return 1 if self.media_url or self.template else segment_count(self.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +72,8 @@ class Receipt:
     account_sid: str
     status: str
     error_code: int | None = None
+    template_text: str | None = None
+    """What a template came to, if Twilio says so."""
 
 
 @dataclass(frozen=True, slots=True)

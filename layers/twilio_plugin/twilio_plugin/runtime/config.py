@@ -26,6 +26,7 @@ class StatusWebhook:
     calls_table: str
     conversations_table: str
     guards: str
+    ledger_secret: str
     media_frames_table: str
     outbox_table: str
     retention_days: str
@@ -200,6 +201,8 @@ class RunAction:
     conversations_table: str
     guards: str
     language: str
+    ledger_secret: str
+    media_buckets: str
     outbox_table: str
     phone_default_region: str
     retention_days: str
@@ -242,11 +245,50 @@ class SmsWebhook:
     """sms_webhook."""
 
     conversations_table: str
+    copy_media: str
     guards: str
+    ledger_secret: str
     outbox_table: str
     retention_days: str
     twilio_secret: str
     twilio_webhook_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class CopyMedia:
+    """copy_media."""
+
+    conversations_table: str
+    max_media_bytes: str
+    media_bucket: str
+    outbox_table: str
+    twilio_account_sid: str
+    twilio_api_base_url: str
+    twilio_rest_secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServeMedia:
+    """serve_media."""
+
+    ledger_secret: str
+    media_buckets: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """forget."""
+
+    calls_table: str
+    conversations_table: str
+    media_bucket: str
+    media_frames_table: str
+    outbox_table: str
+    phone_default_region: str
+    twilio_account_sid: str
+    twilio_api_base_url: str
+    twilio_phone_number: str
+    twilio_rest_secret: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +297,8 @@ class Send:
 
     conversations_table: str
     guards: str
+    ledger_secret: str
+    media_buckets: str
     outbox_table: str
     phone_default_region: str
     retention_days: str
@@ -317,6 +361,8 @@ class Bridge:
     conversations_table: str
     guards: str
     language: str
+    ledger_secret: str
+    media_buckets: str
     outbox_table: str
     phone_default_region: str
     reply_timeout: str
@@ -351,6 +397,8 @@ Config = TypeVar(
     ConfigureNumber,
     ControlCall,
     ConversationRelay,
+    CopyMedia,
+    Forget,
     FrameIngest,
     GatherWebhook,
     History,
@@ -362,6 +410,7 @@ Config = TypeVar(
     RunAction,
     Say,
     Send,
+    ServeMedia,
     SmsWebhook,
     StatusWebhook,
     StreamAuthorizer,

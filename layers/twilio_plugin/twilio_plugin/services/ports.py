@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Protocol
 
 if TYPE_CHECKING:  # a webhook does not pay for what only sends need
     from twilio_plugin.domain.agent import AgentAnswer, AgentRequest
     from twilio_plugin.domain.call import Call, CallRequest, CallUpdate
-    from twilio_plugin.domain.conversation import Entry
+    from twilio_plugin.domain.conversation import Entry, KeptMedia
     from twilio_plugin.domain.events import Event, GuardRefused
+    from twilio_plugin.domain.forgetting import Person
     from twilio_plugin.domain.guards import Draw
     from twilio_plugin.domain.inbound_turn import SettledTurn, TextTurn
+    from twilio_plugin.domain.media_copy import MediaMessage, MediaRefusal
     from twilio_plugin.domain.media_stream import Frame
     from twilio_plugin.domain.message_status import StatusUpdate
     from twilio_plugin.domain.number_settings import Before, Settings, TwilioResource
     from twilio_plugin.domain.opt_out import ContactState
     from twilio_plugin.domain.outbound import Part, Receipt, TwilioMessage
+    from twilio_plugin.domain.outbound_media import S3Object, StoredMedia
     from twilio_plugin.domain.recording import Recording
     from twilio_plugin.domain.relay_timer import RelayTimer
     from twilio_plugin.domain.speech import Piece, Utterance
@@ -66,6 +69,68 @@ class Conversations(Protocol):
 
     def add_turn(self, entry: Entry) -> None:
         """Add a spoken turn of the person; of the same moment and ``message_sid`` twice is one."""
+
+
+class MediaNotTaken(Exception):
+    """A medium that is not to be had, for good."""
+
+    def __init__(self, reason: MediaRefusal) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class MediaNotReady(MediaNotTaken):
+    """A medium that may be there later: ``not_found`` so far, or ``unavailable``."""
+
+
+class MediaSource(Protocol):
+    """Where people's media are: Twilio."""
+
+    def fetch(self, url: str) -> BinaryIO:
+        """All of it, in a file that is deleted when it is closed.
+
+        Raises:
+            MediaNotTaken, MediaNotReady: see there.
+            StorageUnavailable: the credentials cannot be read.
+        """
+
+
+class MediaStore(Protocol):
+    """The stack's bucket of media."""
+
+    name: str
+
+    def put(self, key: str, content: BinaryIO, content_type: str) -> None:
+        """Keep an object; the same one twice is one. Raises StorageUnavailable."""
+
+    def delete(self, key: str) -> None:
+        """Raises StorageUnavailable."""
+
+
+class MediaCopies(Protocol):
+    """What has become of the copies of a message's media: it is in the message's entry of the history."""
+
+    def media_of(self, message: MediaMessage) -> tuple[KeptMedia, ...] | None:
+        """All of them, in order; None where the entry is kept no longer. Strongly consistent."""
+
+    def settle(self, message: MediaMessage, index: int, media: KeptMedia, event: Event) -> bool:
+        """Keep the outcome (``size``, or ``refused``) and announce it. False if it is settled already, or kept no longer."""
+
+
+class OutboundMedia(Protocol):
+    """Media to send, in S3."""
+
+    buckets: tuple[str, ...]
+    """Those that may be sent from; the stack's own first."""
+
+    def find(self, at: S3Object) -> StoredMedia | None:
+        """None where it is not there, or may not be read. Raises StorageUnavailable."""
+
+    def read(self, at: S3Object) -> bytes:
+        """All of it. Raises StorageUnavailable."""
+
+    def temporary_url(self, at: S3Object) -> str:
+        """Where it can be had by GET for some minutes, by whoever knows it. Raises StorageUnavailable."""
 
 
 class History(Protocol):
@@ -503,6 +568,67 @@ class EventBus(Protocol):
 
     def publish(self, announcements: Sequence[Announcement]) -> set[str]:
         """Put them on the bus, in order. Returns the ids of those that the bus did not take, after retries."""
+
+
+KeptIn = Literal["outbox", "calls", "conversations"]
+Place = Mapping[str, str]
+"""Where in a table a page ended: a key."""
+
+
+@dataclass(slots=True)
+class Found:
+    """What a page of a table holds of a person, and what hangs on it."""
+
+    keys: list[dict[str, Any]] = field(default_factory=list)
+    mentions: list[dict[str, Any]] = field(default_factory=list)
+    """Items of others in which the number stands."""
+    turns: list[dict[str, Any]] = field(default_factory=list)
+    """Keys of spoken turns in the Conversations table."""
+    message_sids: list[str] = field(default_factory=list)
+    media_of: list[str] = field(default_factory=list)
+    """Inbound messages that had media."""
+    call_sids: list[str] = field(default_factory=list)
+    recording_sids: list[str] = field(default_factory=list)
+    connection_ids: list[str] = field(default_factory=list)
+    """Of streams: their frames are below these."""
+    is_ours: bool = False
+    """The number is our side of a conversation: it is not a person's."""
+
+
+class PersonalData(Protocol):
+    """What the tables keep of a person."""
+
+    def page(self, kept_in: KeptIn, person: Person, after: Place | None) -> tuple[Found, Place | None]:
+        """The next page of a table, and where it ended; None behind the last. Strongly consistent."""
+
+    def delete(self, kept_in: KeptIn, found: Found) -> None:
+        """Frames and turns first, then the keys."""
+
+    def count_frames(self, found: Found) -> int:
+        """How many frames hang on it."""
+
+    def mask(self, kept_in: KeptIn, person: Person, item: dict[str, Any]) -> None:
+        """Take the number out of an item of others; nothing happens if it is gone."""
+
+
+class KeptMediaFiles(Protocol):
+    """The stack's bucket, to be emptied of something."""
+
+    def delete_below(self, prefix: str, *, dry_run: bool) -> int:
+        """Delete every version of every object there; how many there were. Raises StorageUnavailable."""
+
+
+class TwilioRecords(Protocol):
+    """What Twilio keeps. To erase what is not there is no error. All raise StorageUnavailable."""
+
+    def erase_message(self, message_sid: str) -> None:
+        """A message with its media."""
+
+    def erase_recording(self, recording_sid: str) -> None:
+        """A recording."""
+
+    def erase_call(self, call_sid: str) -> None:
+        """The record of a call."""
 
 
 class Outbox(Protocol):

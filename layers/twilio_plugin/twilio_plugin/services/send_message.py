@@ -17,9 +17,10 @@ from twilio_plugin.domain.message import Media
 from twilio_plugin.domain.outbound import Part, Receipt
 from twilio_plugin.domain.timestamp import iso
 from twilio_plugin.errors import PluginError, RecipientOptedOut, SendOutcomeUnknown, StorageUnavailable, TwilioRejected
+from twilio_plugin.services.check_media import check_media
 from twilio_plugin.services.learn_opt_out import OPTED_OUT, learn_opt_out
 from twilio_plugin.services.outbound_guard import OutboundGuard
-from twilio_plugin.services.ports import Clock, Conversations, Sends, Texting
+from twilio_plugin.services.ports import Clock, Conversations, OutboundMedia, Sends, Texting
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Sender:
     phone_number: str
     default_region: str
     account_sid: str
+    media: OutboundMedia
     not_recorded: Callable[[str], None]
     """Told the SID of a message that Twilio took and storage did not; reconciliation will record it."""
 
@@ -99,7 +101,7 @@ def _send_part(part: Part, by: Sender) -> SentMessage:
     return SentMessage(
         message_sid=receipt.message_sid,
         status=receipt.status,
-        body=part.body,
+        body=part.text(receipt),
         encoding=part.encoding,
         segments=part.segments,
     )
@@ -117,6 +119,7 @@ def _counted(part: Part, by: Sender) -> tuple[Draw, ...]:
 
 def _hand_over(part: Part, counted: tuple[Draw, ...], by: Sender) -> Receipt:
     try:
+        check_media(part, by.media)  # and not before the claim: a repeated send is answered whatever became of its media
         return by.texting.send(part)
     except PluginError as error:
         # What became of the text matters more to the caller than whether that could be written down: a claim that stays
@@ -166,7 +169,7 @@ def sent_entry(part: Part, receipt: Receipt, now: str) -> Entry:
         message_sid=receipt.message_sid,
         from_=str(part.sender),
         to=str(part.recipient),
-        body=part.body,
+        body=part.text(receipt),
         media=tuple(Media(url, guess_type(url)[0] or "application/octet-stream") for url in part.media_url),
     )
 
@@ -182,8 +185,9 @@ def sent_event(part: Part, receipt: Receipt, now: str) -> SmsSent:
         channel=part.recipient.channel,
         from_=str(part.sender),
         to=str(part.recipient),
-        body=part.body,
+        body=part.text(receipt),
         media_url=part.media_url,
+        content_sid=part.template.sid if part.template else None,
         status=receipt.status,
         encoding=part.encoding,
         segments=part.segments,

@@ -14,6 +14,7 @@ from twilio_plugin.errors import UnverifiedSignature
 from twilio_plugin.runtime import config
 
 if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
     from twilio_plugin.adapters.calls import CallsTable
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from twilio_plugin.adapters.media_frames import MediaFrames
     from twilio_plugin.adapters.outbox import OutboxTable
     from twilio_plugin.adapters.relay_timers import SqsRelayTimers
-    from twilio_plugin.adapters.secrets import SigningSecret
+    from twilio_plugin.adapters.s3_media import S3Media
+    from twilio_plugin.adapters.secrets import RestSecret, SigningSecret
     from twilio_plugin.adapters.sessions import LambdaSessions, LambdaWarmer
     from twilio_plugin.adapters.streams import StreamsReader, StreamsTable
     from twilio_plugin.adapters.transcriptions import TranscriptionsReader, TranscriptionsTable
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from twilio_plugin.adapters.twilio_rest import TwilioRest
     from twilio_plugin.adapters.utterances import UtterancesTable
     from twilio_plugin.domain.gather import Manner
+    from twilio_plugin.domain.outbound_media import S3Object
     from twilio_plugin.runtime.http import Form, IsSigned
     from twilio_plugin.services.call_minutes import CallMinutes
     from twilio_plugin.services.inbound_guard import InboundGuard
@@ -43,6 +46,8 @@ if TYPE_CHECKING:
 
 # Short, because Twilio waits 15 s and a person on the phone less; boto3 repeats what is safe to repeat.
 AWS = Config(connect_timeout=2, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 3})
+# A medium may have megabytes. Pre-signed URLs of newer regions take this signature only.
+MEDIA = AWS.merge(Config(read_timeout=20, signature_version="s3v4"))
 
 
 class _WithOutbox(Protocol):
@@ -75,6 +80,11 @@ class _WithManner(Protocol):
     def twilio_webhook_url(self) -> str: ...
 
 
+class _WithMediaBuckets(Protocol):
+    @property
+    def media_buckets(self) -> str: ...
+
+
 class _WithTwilio(Protocol):
     @property
     def twilio_account_sid(self) -> str: ...
@@ -103,13 +113,15 @@ class _WithOutboundGuards(_WithGuards, Protocol):
     def twilio_phone_number(self) -> str: ...
 
 
-def tables(env: _WithConversations) -> tuple[OutboxTable, ConversationsTable]:
-    """The outbox and the conversations."""
+def tables(env: _WithConversations, ledger_secret: str | None = None) -> tuple[OutboxTable, ConversationsTable]:
+    """The outbox and the conversations; with the secret of its key, the opt-out ledger too."""
     from twilio_plugin.adapters.conversations import ConversationsTable
 
     events = outbox(env)
     days = config.number(env.retention_days, "RETENTION_DAYS")
-    return events, ConversationsTable(dynamodb(), env.conversations_table, events, retention_days=days)
+    key = ledger_key(ledger_secret) if ledger_secret else None
+    table = env.conversations_table
+    return events, ConversationsTable(dynamodb(), table, events, retention_days=days, ledger_key=key)
 
 
 def outbox(env: _WithOutbox) -> OutboxTable:
@@ -264,11 +276,26 @@ def warmer() -> LambdaWarmer:
     return LambdaWarmer(boto3.client("lambda", config=AWS))
 
 
-def texting(env: _WithCallbacks) -> TwilioMessages:
-    """Twilio's Messages."""
+def texting(env: _WithCallbacks, ledger_secret: str | None = None) -> TwilioMessages:
+    """Twilio's Messages; with the secret of the ledger's key, links to media in S3 too."""
     from twilio_plugin.adapters.twilio_messages import TwilioMessages
 
-    return TwilioMessages(twilio(env), status_url=f"{env.twilio_webhook_url}/status")
+    link = _link(ledger_key(ledger_secret), env.twilio_webhook_url) if ledger_secret else None
+    return TwilioMessages(twilio(env), status_url=f"{env.twilio_webhook_url}/status", link=link)
+
+
+def _link(key: Callable[[], bytes], webhook_url: str) -> Callable[[S3Object], str]:
+    from twilio_plugin.domain.outbound_media import LINK_SECONDS, media_token
+    from twilio_plugin.domain.timestamp import epoch
+
+    return lambda at: f"{webhook_url}/media/{media_token(key(), at, expires_at=epoch(now()) + LINK_SECONDS)}"
+
+
+def outbound_media(env: _WithMediaBuckets) -> S3Media:
+    """What can be sent from S3."""
+    from twilio_plugin.adapters.s3_media import S3Media
+
+    return S3Media(s3, env.media_buckets.split(","))
 
 
 def calling(env: _WithCallbacks) -> TwilioCalls:
@@ -280,10 +307,9 @@ def calling(env: _WithCallbacks) -> TwilioCalls:
 
 def twilio(env: _WithTwilio) -> TwilioRest:
     """Twilio's REST API."""
-    from twilio_plugin.adapters.secrets import RestSecret
     from twilio_plugin.adapters.twilio_rest import TwilioRest
 
-    secret = RestSecret(secrets_manager, env.twilio_rest_secret)
+    secret = rest_secret(env.twilio_rest_secret)
     return TwilioRest(env.twilio_account_sid, secret, api_base_url=env.twilio_api_base_url)
 
 
@@ -344,9 +370,30 @@ def signing_secret(name: str) -> SigningSecret:
     return SigningSecret(secrets_manager, name)
 
 
+def rest_secret(name: str) -> RestSecret:
+    """The secret with what requests are made with."""
+    from twilio_plugin.adapters.secrets import RestSecret
+
+    return RestSecret(secrets_manager, name)
+
+
+@cache
+def ledger_key(secret_name: str) -> Callable[[], bytes]:
+    """The stack's own key, read once for whatever a function needs it for."""
+    from twilio_plugin.adapters.secrets import LedgerKey
+
+    return LedgerKey(secrets_manager, secret_name).key
+
+
 def secrets_manager() -> SecretsManagerClient:
     """Secrets Manager."""
     return boto3.client("secretsmanager", config=AWS)
+
+
+@cache
+def s3() -> S3Client:
+    """S3, one client a process."""
+    return boto3.client("s3", config=MEDIA)
 
 
 @cache

@@ -23,11 +23,12 @@ def sms_webhook() -> Handler:
     from twilio_plugin.services.receive_sms import receive_sms
 
     env = config.read(config.SmsWebhook)
-    _, conversations = parts.tables(env)
+    _, conversations = parts.tables(env, env.ledger_secret)
     guard = parts.inbound_guard(env)
+    copies_media = env.copy_media == "true"
 
     def use_case(form: Form, _query: Mapping[str, str]) -> None:
-        message = inbound_message(form)
+        message = inbound_message(form, copies_media=copies_media)
         logger.append_keys(message_sid=message.message_sid)
         new = receive_sms(message, conversations, guard, parts.now)
         logger.info("text received", extra={"conversation_id": message.conversation_id, "kind": message.kind, "new": new})
@@ -74,16 +75,17 @@ def sender(env: config.Send | config.RunAction | config.Bridge) -> Sender:
     from twilio_plugin.adapters.sends import SendsTable
     from twilio_plugin.services.send_message import Sender
 
-    outbox, conversations = parts.tables(env)
+    outbox, conversations = parts.tables(env, env.ledger_secret)
     return Sender(
         conversations=conversations,
         sends=SendsTable(parts.dynamodb(), env.conversations_table, outbox, conversations, parts.now),
-        texting=parts.texting(env),
+        texting=parts.texting(env, env.ledger_secret),
         guard=parts.outbound_guard(env),
         clock=parts.now,
         phone_number=env.twilio_phone_number,
         default_region=env.phone_default_region,
         account_sid=env.twilio_account_sid,
+        media=parts.outbound_media(env),
         not_recorded=lambda sid: logger.error("sent but not recorded; reconcile will", extra={"message_sid": sid}),
     )
 

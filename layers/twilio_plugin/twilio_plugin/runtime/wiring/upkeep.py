@@ -31,7 +31,7 @@ def status_webhook() -> Handler:
     from twilio_plugin.services.track_transcription import Listener, track_transcription
 
     env = config.read(config.StatusWebhook)
-    outbox, conversations = parts.tables(env)
+    outbox, conversations = parts.tables(env, env.ledger_secret)
     calls, streams = parts.calls(env, outbox), parts.streams(env, outbox)
     utterances = parts.utterances(env, outbox, conversations)
     ender = StreamEnder(streams, utterances, parts.frames(env.media_frames_table), parts.now)
@@ -168,3 +168,37 @@ def reconcile() -> Handler:
         return done
 
     return lambda_handler
+
+
+def forget() -> Handler:
+    from datetime import timedelta
+
+    from twilio_plugin.adapters.media_bucket import MediaBucket
+    from twilio_plugin.adapters.personal_data import PersonalDataTables
+    from twilio_plugin.adapters.twilio_records import TwilioErasure
+    from twilio_plugin.domain.actions import Forget, Forgotten
+    from twilio_plugin.runtime.invocation import function
+    from twilio_plugin.services.forget import Forgetter
+    from twilio_plugin.services.forget import forget as service
+
+    env = config.read(config.Forget)
+    by = Forgetter(
+        data=PersonalDataTables(
+            parts.dynamodb(),
+            {"outbox": env.outbox_table, "calls": env.calls_table, "conversations": env.conversations_table},
+            frames_table=env.media_frames_table,
+        ),
+        media=MediaBucket(parts.s3, env.media_bucket),
+        twilio=TwilioErasure(parts.twilio(env)),
+        clock=parts.now,
+        until=lambda: parts.now() + timedelta(minutes=12),  # of fifteen; a page may take a while
+        phone_number=env.twilio_phone_number,
+        default_region=env.phone_default_region,
+    )
+
+    def use_case(request: Forget, _request_id: str) -> Forgotten:
+        done = service(request, by)
+        logger.info("forgotten", extra=done.model_dump(exclude={"kept", "next_token"}))
+        return done
+
+    return function(Forget, use_case)
