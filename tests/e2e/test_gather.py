@@ -90,7 +90,9 @@ def test_a_result_that_comes_ten_times_at_once_is_one_turn(phone: Phone) -> None
         answers = list(pool.map(lambda _: phone.post(path, heard), range(10)))
 
     assert {answer.status for answer in answers} == {200}
-    assert len({answer.body for answer in answers}) == 1, "all get the same next document"
+    # It listens until the person has waited for too long: who asks a second later gets a second less.
+    documents = {re.sub(r' timeout="[0-9]+"', "", answer.body) for answer in answers}
+    assert len(documents) == 1, "all get the same next document"
     phone.bus.wait_for(is_event("SPEECH_RECEIVED", call_sid=call_sid))
     phone.bus.listen(seconds=1)
     assert len(phone.bus.of("SPEECH_RECEIVED", call_sid=call_sid)) == 1

@@ -24,7 +24,7 @@ KEPT = [
     "Backups of the tables, for 35 days; a table that is restored from one must forget them again.",
     "Messages in the queues InvocationFailures and AgentFailures, for at most 14 days.",
     "Logs, with the number masked to its last four digits, for LogRetentionDays.",
-    "What subscribers of the bus and an archive for replays have kept, and what the bucket has below other prefixes than inbound/.",
+    "What subscribers of the bus and an archive of it have kept, and what the bucket has below other prefixes than inbound/.",
 ]
 AT_TWILIO = "Twilio's own records, unless this was asked for with `at_twilio`."
 
