@@ -19,7 +19,7 @@ demo: stack ## The same, then exits: 0 only if every step was as expected.
 	@$(PYTHON) -m local demo
 
 test: stack ## All tests, the deployed local stack's too.
-	$(PYTHON) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	$(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-unit: dev ## The fast tests: no network, no engine.
 	$(PYTHON) -m pytest tests/unit tests/template

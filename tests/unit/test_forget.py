@@ -128,7 +128,13 @@ def fill(kept: Kept, number: str, who: str) -> None:
     kept.put("conversations", conversation_id=f"send|key {who}", sk="PART#0001", to=f"whatsapp:{number}", **claim)
     kept.put("conversations", conversation_id=f"send|key {who}", sk="CALL", to=number, unsettled="call", **claim)
     kept.put("conversations", conversation_id=f"turn|SPEECH_RECEIVED#{stream}#1", sk="TAKEN")
-    kept.put("calls", call_sid=call, sk="CALL", conversation_id=pair, from_=number, to=OURS, active="call", started_at=AT)
+    ends = {"direction": "inbound", "from_": number, "to": OURS}
+    kept.put("calls", call_sid=call, sk="CALL", conversation_id=pair, active="call", started_at=AT, **ends)
+    kept.put("conversations", conversation_id=f"guard|call|{call}", sk="HELD", units=60)
+    kept.put("conversations", conversation_id=f"guard|texts_per_recipient_per_day|{number}", sk="USED#2026-11-22", used=1)
+    kept.put("conversations", conversation_id=f"guard|inbound_allow_list|{pair}", sk="REFUSED#2026-11-22")
+    kept.put("calls", call_sid=call, sk="TRANSCRIPTION#GT1", conversation_id=pair)
+    kept.put("calls", call_sid=call, sk="TRANSCRIPT#GT1#000001", text="Hello")
     kept.put(
         "calls", call_sid=call, sk="STREAM#0000", conversation_id=pair, stream_sid=stream, connection_id=f"c{who}=", turns=1
     )
@@ -155,7 +161,7 @@ def test_nothing_is_left_of_who_is_forgotten_and_all_of_everybody_else(kept: Kep
     assert {name: kept.keys(name) for name in kept.tables} == bobs
     assert sorted(kept.media.objects) == ["inbound/MMBphone/0", "inbound/MMBwhatsapp/0"]
     assert done.complete
-    assert (done.conversations, done.calls, done.media_frames, done.outbox, done.media) == (12, 5, 3, 1, 2)
+    assert (done.conversations, done.calls, done.media_frames, done.outbox, done.media) == (15, 7, 3, 1, 2)
     assert done.phone_number == "***0123"
     assert ADA not in done.model_dump_json()
 
@@ -164,7 +170,9 @@ def test_calls_without_sound_are_forgotten_too(kept: Kept) -> None:
     """One held by documents has no connection; one whose words came by a socket has no frames."""
     pair = f"phone|{OURS}|{ADA}"
     for call, stream, connection in (("CAA2", "CAA2-0", ""), ("CAA3", "VXA", "cA3=")):
-        kept.put("calls", call_sid=call, sk="CALL", conversation_id=pair, from_=OURS, to=ADA, started_at=AT)
+        ends = {"direction": "outbound", "request_id": f"key {call}", "from_": OURS, "to": ADA}
+        kept.put("calls", call_sid=call, sk="CALL", conversation_id=pair, started_at=AT, **ends)
+        kept.put("conversations", conversation_id=f"guard|request|key {call}", sk="HELD", units=60)
         opened = {"conversation_id": pair, "stream_sid": stream, "connection_id": connection, "turns": 2, "last_words": "Hi"}
         kept.put("calls", call_sid=call, sk="STREAM#000", **opened)
         for turn in (1, 2):
@@ -270,7 +278,7 @@ def test_what_does_not_fit_into_a_run_goes_on_where_it_stopped(kept: Kept, monke
     assert len(runs) > 5
     assert digits(ADA) not in kept.everything()
     assert digits(BOB) in kept.everything()
-    assert sum(one.conversations for one in runs) == 12
+    assert sum(one.conversations for one in runs) == 15
 
 
 def limited(call: Any) -> Any:
@@ -323,8 +331,8 @@ def test_a_number_that_points_at_the_stack_is_ours_before_anybody_used_it(kept: 
 
 
 def test_a_number_may_be_written_as_it_is_dialled_or_with_its_channel(kept: Kept) -> None:
-    assert kept.forget("(415) 555-0123", dry_run=True).conversations == 12
-    assert kept.forget(f"whatsapp:{ADA}", dry_run=True).conversations == 12
+    assert kept.forget("(415) 555-0123", dry_run=True).conversations == 15
+    assert kept.forget(f"whatsapp:{ADA}", dry_run=True).conversations == 15
     with pytest.raises(InvalidPhoneNumber):
         kept.forget("Ada")
 

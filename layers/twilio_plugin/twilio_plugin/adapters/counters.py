@@ -54,7 +54,7 @@ class CountersTable:
             return False
         held = update(
             self._table,
-            _held_key(holder),
+            held_key(holder),
             "SET #counter = :counter, #period = :period, #units = :units, #ttl = :ttl REMOVE #over",
             condition="attribute_not_exists(#units) OR attribute_exists(#over)",
             values={**_held(draw), "ttl": _ttl(draw)},
@@ -66,11 +66,11 @@ class CountersTable:
         return True
 
     def release(self, holder: str, *, used: int) -> bool:
-        held = self._database.get(self._table, _held_key(holder))
+        held = self._database.get(self._table, held_key(holder))
         if held is None:
             return False
         over = update(
-            self._table, _held_key(holder), "SET #over = :yes", condition="attribute_not_exists(#over)", values={"yes": True}
+            self._table, held_key(holder), "SET #over = :yes", condition="attribute_not_exists(#over)", values={"yes": True}
         )
         counter = {"conversation_id": held["counter"], "sk": held["period"]}
         try:
@@ -125,7 +125,8 @@ def _used_key(draw: Draw) -> dict[str, str]:
     return {"conversation_id": f"guard|{draw.ceiling}|{draw.whose}", "sk": f"USED#{draw.period}"}
 
 
-def _held_key(holder: str) -> dict[str, str]:
+def held_key(holder: str) -> dict[str, str]:
+    """Where it is kept what a call has taken."""
     return {"conversation_id": f"guard|{holder}", "sk": "HELD"}
 
 

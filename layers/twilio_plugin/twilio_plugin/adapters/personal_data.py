@@ -12,12 +12,14 @@ from typing import Any
 
 from twilio_plugin.adapters.agent_turns import taken_key
 from twilio_plugin.adapters.conversations import ENTRY, message_key
+from twilio_plugin.adapters.counters import held_key
 from twilio_plugin.adapters.dynamodb import ConditionFailed, DynamoDB, Item, sets, typed, update
 from twilio_plugin.adapters.number_settings import PARTITION
 from twilio_plugin.adapters.streams import connection_key
 from twilio_plugin.domain.address import Address
 from twilio_plugin.domain.events import SpeechReceived, event_id
 from twilio_plugin.domain.forgetting import Person
+from twilio_plugin.domain.guards import holder_of
 from twilio_plugin.services.ports import Found, KeptIn, Place
 
 _KEYS: dict[KeptIn, tuple[str, ...]] = {
@@ -54,7 +56,7 @@ class PersonalDataTables:
     def delete(self, kept_in: KeptIn, found: Found) -> None:
         for connection_id in found.connection_ids:
             self._database.delete_many(self._frames, list(self._frames_of(connection_id)))
-        self._database.delete_many(self._tables["conversations"], _once(found.turns))
+        self._database.delete_many(self._tables["conversations"], _once(found.elsewhere))
         self._database.delete_many(self._tables[kept_in], _once(found.keys))
 
     def count_frames(self, found: Found) -> int:
@@ -105,12 +107,14 @@ class PersonalDataTables:
             "ScanIndexForward": False,  # the call itself last: it is what leads to the others
         }
         for item in self._database.pages("query", **of_call):
+            if item["sk"] == "CALL" and (holder := holder_of(item["direction"], call_sid, item.get("request_id"))):
+                found.elsewhere.append(held_key(holder))
             if item["sk"].startswith("STREAM#"):
                 if item["connection_id"]:  # a gathered call has none
                     found.keys.append(connection_key(item["connection_id"]))
                     found.connection_ids.append(item["connection_id"])
                 turns = range(1, item.get("turns", 0) + 1)
-                found.turns += [taken_key(event_id(SpeechReceived, item["stream_sid"], turn)) for turn in turns]
+                found.elsewhere += [taken_key(event_id(SpeechReceived, item["stream_sid"], turn)) for turn in turns]
             if item["sk"].startswith("RECORDING#"):
                 found.recording_sids.append(item["sk"].split("#")[1])
             found.keys.append(_key("calls", item))

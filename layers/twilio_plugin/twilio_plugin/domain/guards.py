@@ -87,6 +87,18 @@ def parameter(guard: GuardName) -> str | None:
     return None if guard == "premium_numbers" else "".join(word.capitalize() for word in guard.split("_"))
 
 
+def holder_of(direction: str, call_sid: str, request_id: str | None) -> str | None:
+    """Who holds the minutes of a call: its request where we made it, known before Twilio is asked, else the call."""
+    if direction == "inbound":
+        return f"call|{call_sid}"
+    return requested(request_id) if request_id else None
+
+
+def requested(request_id: str) -> str:
+    """The holder of a call that is not made yet."""
+    return f"request|{request_id}"
+
+
 def minutes(seconds: int) -> int:
     """As Twilio bills them: each one begun."""
     return -(-seconds // 60)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from twilio_plugin.domain.call import CallUpdate
-from twilio_plugin.domain.guards import Draw, Limits, minutes
+from twilio_plugin.domain.guards import Draw, Limits, holder_of, minutes
 from twilio_plugin.services.ports import Clock, Counters
 
 
@@ -41,20 +41,8 @@ class CallMinutes:
         Raises:
             StorageUnavailable: nothing is given back; the same again is safe.
         """
-        holder = holder_of(call)
+        holder = holder_of(call.direction, call.call_sid, call.request_id)
         if not (self.limits.call_minutes_per_day and call.ended and holder):
             return
         if call.duration is not None or call.status != "completed":
             self.counters.release(holder, used=minutes(call.duration or 0))
-
-
-def holder_of(call: CallUpdate) -> str | None:
-    """Who holds the minutes of a call: its request where we made it, known before Twilio is asked, else the call."""
-    if call.direction == "inbound":
-        return f"call|{call.call_sid}"
-    return requested(call.request_id) if call.request_id else None
-
-
-def requested(request_id: str) -> str:
-    """The holder of a call that is not made yet."""
-    return f"request|{request_id}"

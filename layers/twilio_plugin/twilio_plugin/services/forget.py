@@ -82,7 +82,7 @@ def _erase(table: KeptIn, person: Person, found: Found, request: Forget, done: F
         done.outbox += len(found.keys)
     elif table == "calls":
         done.calls += len(found.keys)
-        done.conversations += len(found.turns)
+        done.conversations += len(found.elsewhere)
     else:
         done.conversations += len(found.keys)
     if request.dry_run:

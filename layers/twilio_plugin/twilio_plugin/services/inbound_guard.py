@@ -7,10 +7,10 @@ from typing import Literal
 
 from twilio_plugin.domain.address import Address
 from twilio_plugin.domain.call import CallUpdate
-from twilio_plugin.domain.guards import Draw, GuardedKind, Limits
+from twilio_plugin.domain.guards import Draw, GuardedKind, Limits, holder_of
 from twilio_plugin.domain.message import InboundMessage
 from twilio_plugin.services.announce_refusal import Refused, announce_refusal, by_ceiling
-from twilio_plugin.services.call_minutes import CallMinutes, holder_of
+from twilio_plugin.services.call_minutes import CallMinutes
 from twilio_plugin.services.ports import Clock, Counters
 
 
@@ -51,7 +51,7 @@ class InboundGuard:
             self._announce(_stranger("call", call.sender, call.recipient), call.account_sid)
             return "rejected"
         minutes = CallMinutes(self.limits, self.counters, self.clock)
-        holder = holder_of(call)
+        holder = holder_of(call.direction, call.call_sid, call.request_id)
         if holder and (full := minutes.hold(holder, seconds=self.limits.max_call_seconds)):
             self._announce(by_ceiling(full, "inbound", "call", call.sender, call.recipient), call.account_sid)
             return "busy"

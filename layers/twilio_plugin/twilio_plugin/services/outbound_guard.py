@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from twilio_plugin.domain.address import Address, masked
 from twilio_plugin.domain.call import CallRequest
 from twilio_plugin.domain.destination import NO_COUNTRY, country_of, is_premium
-from twilio_plugin.domain.guards import Draw, GuardedKind, GuardName, Limits
+from twilio_plugin.domain.guards import Draw, GuardedKind, GuardName, Limits, requested
 from twilio_plugin.domain.outbound import Part
 from twilio_plugin.errors import CeilingReached, PluginError, RecipientNotAllowed
 from twilio_plugin.services.announce_refusal import Refused, announce_refusal, by_ceiling, ceiling_sentence
-from twilio_plugin.services.call_minutes import CallMinutes, requested
+from twilio_plugin.services.call_minutes import CallMinutes
 from twilio_plugin.services.ports import Clock, Counters
 
 

@@ -582,8 +582,8 @@ class Found:
     keys: list[dict[str, Any]] = field(default_factory=list)
     mentions: list[dict[str, Any]] = field(default_factory=list)
     """Items of others in which the number stands."""
-    turns: list[dict[str, Any]] = field(default_factory=list)
-    """Keys of spoken turns in the Conversations table."""
+    elsewhere: list[dict[str, Any]] = field(default_factory=list)
+    """Keys in the Conversations table of what hangs on a call: turns that were answered, minutes that are held."""
     message_sids: list[str] = field(default_factory=list)
     media_of: list[str] = field(default_factory=list)
     """Inbound messages that had media."""

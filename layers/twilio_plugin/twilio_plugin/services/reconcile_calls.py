@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 
 from twilio_plugin.domain.call import Call, CallRequest, CallUpdate
 from twilio_plugin.domain.events import CallEnded, event_id
+from twilio_plugin.domain.guards import requested
 from twilio_plugin.domain.timestamp import iso
 from twilio_plugin.errors import PluginError, SendOutcomeUnknown, StorageUnavailable, TwilioRejected, TwilioUnavailable
-from twilio_plugin.services.call_minutes import CallMinutes, requested
+from twilio_plugin.services.call_minutes import CallMinutes
 from twilio_plugin.services.make_call import started_event
 from twilio_plugin.services.ports import Calling, CallRequests, Calls, Clock
 from twilio_plugin.services.track_call import track_call
