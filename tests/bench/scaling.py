@@ -86,6 +86,13 @@ TEXTS = (
         INDEX_WRITES,
         "sends are refused and repeated. Several stacks, a number each",
     ),
+    Limit(
+        "a ceiling of the day, one counter",
+        1_000,
+        "writes/s",
+        1,
+        "sends are refused and repeated. TextsPerDay and SegmentsPerDay of 0 write nothing",
+    ),
     Limit("Conversations, quota of a table", 40_000, "write units/s", CONVERSATION_WRITES, "writes are refused. AWS raises it"),
     Limit(
         "Lambda, an account", 1_000, "at once", SECONDS_OF_LAMBDA, "webhooks get 500s and Twilio repeats them. AWS raises it"
