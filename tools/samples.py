@@ -133,6 +133,7 @@ EVENTS: tuple[Event, ...] = (
         part=1,
         parts=1,
         send_id=event_id(SmsReceived, MESSAGE),
+        reply_ms=1480,
     ),
     SmsStatusChanged(
         **_ENVELOPE,

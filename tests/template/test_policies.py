@@ -37,6 +37,7 @@ SEND = {
     *GUARD,
     "ConversationsTable.change_ledger",
     "ConversationsTable.contact_state",
+    "ConversationsTable.received_at",
     "LedgerKey.key",
     "S3Media.find",
     "SendsTable.claim",

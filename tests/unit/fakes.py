@@ -70,6 +70,7 @@ class KnownMessage:
     error_code: int | None = None
     send_id: str | None = None
     part: int | None = None
+    received_at: str | None = None
 
 
 class FakeConversations:
@@ -89,12 +90,16 @@ class FakeConversations:
         self.contact_reads += 1
         return self._contacts.get(conversation_id, "opted_in")
 
+    def received_at(self, message_sid: str) -> str | None:
+        known = self.messages.get(message_sid)
+        return known.received_at if known else None
+
     def add_received(self, entry: Entry, events: Sequence[Event], ledger: LedgerChange | None) -> bool:
         self._others_first("add_received")
         if entry.message_sid in self.messages:
             return False
         self._move(ledger)
-        self.messages[entry.message_sid] = KnownMessage()
+        self.messages[entry.message_sid] = KnownMessage(received_at=entry.occurred_at)
         self.entries.append(entry)
         for event in events:
             self._outbox.put(event)
@@ -111,6 +116,7 @@ class FakeConversations:
             known.error_code if update.error_code is None else update.error_code,
             update.send_id or known.send_id,
             update.part or known.part,
+            known.received_at,
         )
         self._outbox.put(event)
         return True

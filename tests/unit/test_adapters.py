@@ -269,6 +269,7 @@ def on_aws(client: Any) -> dict[str, Callable[[], Any]]:
         "OutboxTable.add": lambda: outbox.add(EVENT),
         "OutboxTable.delete": lambda: outbox.delete(["a"]),
         "OutboxTable.leftovers": lambda: list(outbox.leftovers(before=NOW)),
+        "ConversationsTable.received_at": lambda: conversations.received_at("SM1"),
         "ConversationsTable.contact_state": lambda: conversations.contact_state("a"),
         "ConversationsTable.add_received": lambda: conversations.add_received(ENTRY, [EVENT], CHANGE),
         "ConversationsTable.apply_status": lambda: conversations.apply_status(

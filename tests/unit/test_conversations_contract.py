@@ -98,6 +98,14 @@ def test_a_received_text_is_in_the_history_and_its_event_in_the_outbox(world: Wo
     assert json.loads(announcement.detail) == json.loads(json.dumps(event.detail()))
 
 
+def test_when_a_text_came_is_known_by_its_sid(world: World) -> None:
+    entry, event = received(world, "SM1")
+    world.conversations.add_received(entry, [event], None)
+    status(world, "SM2", "sent")
+
+    assert [world.conversations.received_at(sid) for sid in ("SM1", "SM2", "SM3")] == [entry.occurred_at, None, None]
+
+
 def test_a_text_that_is_there_already_changes_nothing(world: World) -> None:
     world.conversations.add_received(*_one(received(world, "SM1")), None)
     world.announced()

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from tests.unit.fakes import ACCOUNT, FakeTexting, FakeWorld, World
-from tests.unit.fakes_guards import outbound_guard
+from tests.unit.fakes_guards import inbound_guard, outbound_guard
 from tests.unit.fakes_media import FakeBuckets
 from twilio_plugin.domain.actions import SendMessage, SendMms, SendResult, SendSms
 from twilio_plugin.domain.address import Address, conversation_id
 from twilio_plugin.domain.events import OptOutChanged
+from twilio_plugin.domain.message import inbound_message
 from twilio_plugin.domain.outbound import Receipt
 from twilio_plugin.errors import (
     IdempotencyKeyReused,
@@ -28,6 +29,7 @@ from twilio_plugin.errors import (
     TwilioUnavailable,
 )
 from twilio_plugin.services.ports import LedgerChange
+from twilio_plugin.services.receive_sms import receive_sms
 from twilio_plugin.services.send_message import Sender, send_message
 
 OURS, THEIRS = "+14155550100", "+14155550123"
@@ -131,6 +133,32 @@ def test_a_text_is_sent_recorded_and_announced(phone: Phone) -> None:
     assert (event["encoding"], event["segments"], event["media_url"]) == ("UCS-2", 1, [])
     (entry,) = phone.world.history.page(PAIR, limit=10, before=None).entries
     assert (entry.direction, entry.kind, entry.body, entry.status) == ("outbound", "sms", "Hello 👋", "queued")
+
+
+def test_a_reply_tells_how_long_the_person_waited_for_its_first_part(phone: Phone) -> None:
+    sid = "SM" + "1" * 32
+    text = inbound_message({"MessageSid": sid, "AccountSid": ACCOUNT, "From": THEIRS, "To": OURS, "Body": "Open?"})
+    receive_sms(text, phone.world.conversations, inbound_guard(phone.world.clock), phone.world.clock)
+    phone.world.clock.advance(seconds=3)
+    phone.world.announced()
+
+    phone.send(sms(THREE_PARTS, chunk_limit=160, idempotency_key=f"SMS_RECEIVED#{sid}"))
+    phone.send(sms("Another thing", idempotency_key="a key of their own"))
+
+    waited = [event.get("reply_ms") for event in phone.announced() if event["detail_type"] == "SMS_SENT"]
+    assert waited == [pytest.approx(3000, abs=100), *[None] * (len(waited) - 1)]
+    assert len(waited) > 2
+
+
+def test_a_reply_goes_out_even_if_it_cannot_be_told_how_long_it_took(fake_phone: Phone) -> None:
+    def fail(_message_sid: str) -> str | None:
+        raise StorageUnavailable("DynamoDB: throttled.")
+
+    fake_phone.world.conversations.received_at = fail  # type: ignore[method-assign]
+    fake_phone.send(sms(idempotency_key="SMS_RECEIVED#SM" + "1" * 32))
+
+    assert [event.get("reply_ms") for event in fake_phone.announced()] == [None]
+    assert fake_phone.not_recorded == []
 
 
 def test_a_long_text_goes_out_in_parts_one_after_the_other(phone: Phone) -> None:

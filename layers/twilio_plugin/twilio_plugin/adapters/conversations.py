@@ -64,8 +64,12 @@ class ConversationsTable:
         contact = self._database.get(self._table, self._contact_key(conversation_id))
         return "opted_out" if contact and contact["state"] == "opted_out" else "opted_in"
 
+    def received_at(self, message_sid: str) -> str | None:
+        message = self._database.get(self._table, message_key(message_sid))
+        return message.get("received_at") if message else None
+
     def add_received(self, entry: Entry, events: Sequence[Event], ledger: LedgerChange | None) -> bool:
-        seen = {**message_key(entry.message_sid), "ttl": self.ttl(entry.occurred_at)}
+        seen = {**message_key(entry.message_sid), "received_at": entry.occurred_at, "ttl": self.ttl(entry.occurred_at)}
         writes = [
             self._put(seen, condition="attribute_not_exists(sk)"),
             self.put_entry(entry),

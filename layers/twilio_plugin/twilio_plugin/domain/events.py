@@ -160,6 +160,9 @@ class SmsSent(Event):
     """How many parts the text has."""
     send_id: str
     """The caller's idempotency key, or the request id of the invocation that sent it."""
+    reply_ms: int | None = None
+    """Milliseconds from the arrival of the text that this answers to its acceptance; only of the first part, and where the
+    idempotency key is the event's id of that text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,6 +57,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("SegmentsReceived", "Count", "the segments they took", "SMS_RECEIVED", _field("num_segments")),
     Metric("TextsSent", "Count", "messages that Twilio accepted", "SMS_SENT"),
     Metric("SegmentsSent", "Count", "the segments they take: what Twilio bills", "SMS_SENT", _field("segments")),
+    Metric("TextReplyMilliseconds", "Milliseconds", "from a person's text to its answer", "SMS_SENT", _field("reply_ms")),
     Metric("TextStatuses", "Count", "steps of our messages: sent, delivered, read", "SMS_STATUS_CHANGED", dimension="status"),
     Metric("TextsFailed", "Count", "messages that did not arrive, by Twilio's code", "SMS_FAILED", dimension="error_code"),
     Metric("OptOutChanges", "Count", "people who said STOP or START", "OPT_OUT_CHANGED", dimension="state"),

@@ -58,6 +58,9 @@ class Conversations(Protocol):
     def contact_state(self, conversation_id: str) -> ContactState:
         """Who has never said anything is ``opted_in``."""
 
+    def received_at(self, message_sid: str) -> str | None:
+        """When a text of a person came, ISO 8601; None for one that is not known."""
+
     def add_received(self, entry: Entry, events: Sequence[Event], ledger: LedgerChange | None) -> bool:
         """False if this message is there already: then nothing is written. Raises LedgerMoved."""
 

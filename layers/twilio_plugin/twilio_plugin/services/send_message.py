@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from mimetypes import guess_type
 
 from twilio_plugin.domain.actions import SendMessage, SendResult, SentMessage
 from twilio_plugin.domain.address import masked
 from twilio_plugin.domain.composition import compose
 from twilio_plugin.domain.conversation import Entry
+from twilio_plugin.domain.correlation import correlation_id
 from twilio_plugin.domain.events import SmsSent, event_id
 from twilio_plugin.domain.guards import Draw
 from twilio_plugin.domain.message import Media
@@ -151,12 +154,23 @@ def _learn_opt_out(part: Part, by: Sender) -> None:
 
 
 def _record(part: Part, receipt: Receipt, by: Sender) -> None:
-    now = iso(by.clock())
+    now = by.clock()
     try:
-        by.sends.record_sent(part, receipt, sent_entry(part, receipt, now), sent_event(part, receipt, now))
+        event = dataclasses.replace(sent_event(part, receipt, iso(now)), reply_ms=_reply_milliseconds(part, now, by))
+        by.sends.record_sent(part, receipt, sent_entry(part, receipt, iso(now)), event)
     except StorageUnavailable:
         # The text is out. To fail now would invite the caller to send it again.
         by.not_recorded(receipt.message_sid)
+
+
+def _reply_milliseconds(part: Part, now: datetime, by: Sender) -> int | None:
+    """How long the person waited, where the send names the text that it answers; later parts are no reply of their own."""
+    answered = correlation_id(part.send_id)
+    received_at = None
+    if answered and part.number == 1:
+        with suppress(StorageUnavailable):
+            received_at = by.conversations.received_at(answered)
+    return max(0, int((now - datetime.fromisoformat(received_at)).total_seconds() * 1000)) if received_at else None
 
 
 def sent_entry(part: Part, receipt: Receipt, now: str) -> Entry:
