@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
@@ -25,6 +26,8 @@ class Rotation:
 
     phone: Phone
     exchanges: list[WebhookExchange] = field(default_factory=list)
+    texted: list[int] = field(default_factory=lambda: [0] * SENDERS)
+    """How many texts of each person have been answered."""
     forged: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -39,15 +42,16 @@ class Rotation:
         self._manager.put_secret_value(SecretId=self._secret, SecretString=json.dumps(fields))
 
     def come_in(self, seconds: float) -> None:
-        """Let texts come in for a while, until each of the people has sent some."""
-        count, deadline = len(self.exchanges) + 2 * SENDERS, time.monotonic() + 30
+        """Let texts come in for a while, until each of the people has sent some: what was under way before has arrived."""
+        before, deadline = list(self.texted), time.monotonic() + 30
         time.sleep(seconds)
-        while len(self.exchanges) < count:
+        while any(now < then + 2 for now, then in zip(self.texted, before, strict=True)):
             assert time.monotonic() < deadline, "nothing comes in"
             time.sleep(0.05)
 
-    def text(self) -> None:
+    def text(self, sender: int) -> None:
         self.exchanges.append(self.phone.twilio.receive_text(self.phone.person(), "under load"))
+        self.texted[sender] += 1
 
     def forge(self) -> None:
         form = self.phone.fields(Body="forged")
@@ -65,7 +69,7 @@ def rotation(phone: Phone) -> Iterator[Rotation]:
         while not over.is_set():
             act()
 
-    threads = [threading.Thread(target=until_over, args=(rotation.text,)) for _ in range(SENDERS)]
+    threads = [threading.Thread(target=until_over, args=(partial(rotation.text, sender),)) for sender in range(SENDERS)]
     for thread in threads:
         thread.start()
     yield rotation

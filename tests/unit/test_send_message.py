@@ -150,11 +150,13 @@ def test_a_reply_tells_how_long_the_person_waited_for_its_first_part(phone: Phon
     assert len(waited) > 2
 
 
-def test_a_reply_goes_out_even_if_it_cannot_be_told_how_long_it_took(fake_phone: Phone) -> None:
+def test_a_reply_goes_out_even_if_it_cannot_be_told_how_long_it_took(
+    fake_phone: Phone, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(_message_sid: str) -> str | None:
         raise StorageUnavailable("DynamoDB: throttled.")
 
-    fake_phone.world.conversations.received_at = fail  # type: ignore[method-assign]
+    monkeypatch.setattr(fake_phone.world.conversations, "received_at", fail)
     fake_phone.send(sms(idempotency_key="SMS_RECEIVED#SM" + "1" * 32))
 
     assert [event.get("reply_ms") for event in fake_phone.announced()] == [None]
