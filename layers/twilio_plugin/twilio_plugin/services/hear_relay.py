@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from twilio_plugin.domain.conversation import Entry
 from twilio_plugin.domain.events import DtmfReceived, Event, SpeechPartial, SpeechReceived, event_id
 from twilio_plugin.domain.relay import Prompt, RelayKey
 from twilio_plugin.domain.relay_timer import RelayTimer
@@ -19,6 +18,7 @@ from twilio_plugin.domain.spoken_words import spoken_words
 from twilio_plugin.domain.stream import Stream
 from twilio_plugin.domain.timestamp import iso
 from twilio_plugin.errors import StorageUnavailable
+from twilio_plugin.services.heard_turn import heard_turn
 from twilio_plugin.services.ports import Announcement, EventBus, Outbox, PersonTurns, RelayTimers
 from twilio_plugin.services.relay_playback import assume_played
 from twilio_plugin.services.stop_speaking import Interrupter
@@ -80,18 +80,7 @@ def _counted(stream: Stream, words: str, by: RelayEars) -> SpeechReceived | None
         if stream.ended_at or _came_before(stream, words, now):
             return None
         event = _received(stream, words, now)
-        entry = Entry(
-            conversation_id=stream.conversation_id,
-            occurred_at=event.occurred_at,
-            kind="speech",
-            direction="inbound",
-            message_sid=f"{stream.stream_sid}-{event.turn}",
-            from_=stream.theirs,
-            to=stream.ours,
-            body=words,
-            call_sid=stream.call_sid,
-        )
-        if by.turns.add(stream, entry, event.occurred_at):
+        if by.turns.add(stream, heard_turn(stream, event), event.occurred_at):
             return event
         stream = by.interrupter.streams.read(stream)
     raise StorageUnavailable("Turns of this stream are being counted all the time, and this one could not be.")
