@@ -419,6 +419,8 @@ def invocations() -> dict[str, dict[str, Any]]:
         "make_call/words": {"to": "(555) 555-1234", "say": "Good morning.", "idempotency_key": "wake-up-2026-11-22"},
         "control_call/end": {"call_sid": CALL, "action": "end"},
         "control_call/keys": {"call_sid": CALL, "action": "send_digits", "digits": "ww2w#"},
+        "control_call/play": {"call_sid": CALL, "action": "play", "url": "https://example.com/hold.mp3", "loop": 3},
+        "control_call/set_language": {"call_sid": CALL, "action": "set_language", "tts_language": "sv-SE"},
         "control_call/transfer": {"call_sid": CALL, "action": "transfer", "to": "(555) 555-0199"},
         "control_call/hand_off": {"call_sid": CALL, "action": "hand_off", "handoff_data": {"reason": "billing"}},
         "control_call/limit": {"call_sid": CALL, "action": "limit", "time_limit": 600},

@@ -16,6 +16,7 @@ from tests.e2e.test_modes import called_in
 
 GREETING = "Hello. One moment, please."
 HOURS = "We are open from nine to five. On Sundays, we are closed."
+CHIME = "https://example.com/chime.mp3"
 STORY = (
     "Once upon a time there was a shop in the old town. It was open from nine to five. On Sundays it was closed. "
     "People came from near and far. They asked for bread and for news. And they were never sent away."
@@ -66,6 +67,10 @@ def test_words_go_both_ways_and_are_one_history(phone: Phone) -> None:
     assert [event(phone, "DTMF_RECEIVED", call, digit=digit)["digit"] for digit in "5#"] == ["5", "#"]
     phone.stack.invoke("control-call", {"call_sid": call.sid, "action": "send_digits", "digits": "1w2"})
     call.wait_for_relay_message("sendDigits", way="received")
+    for told in ({"action": "play", "url": CHIME}, {"action": "set_language", "transcription_language": "da-DK"}):
+        phone.stack.invoke("control-call", {"call_sid": call.sid} | told)
+    call.wait_for_relay_message("play", way="received")
+    call.wait_for_relay_message("language", way="received")
     call.hang_up()
 
     ended = event(phone, "VOICE_STREAM_ENDED", call)

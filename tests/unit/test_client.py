@@ -334,6 +334,22 @@ CONTROLS: list[Case] = [
         actions.ControlCall,
     ),
     (
+        "play",
+        {"call_sid": CALL, "url": "https://example.com/hold.mp3", "loop": 3},
+        "control-call",
+        {"call_sid": CALL, "action": "play", "url": "https://example.com/hold.mp3", "loop": 3},
+        CONTROLLED,
+        actions.ControlCall,
+    ),
+    (
+        "set_call_language",
+        {"call_sid": CALL, "tts_language": "sv-SE", "transcription_language": "en-US"},
+        "control-call",
+        {"call_sid": CALL, "action": "set_language", "tts_language": "sv-SE", "transcription_language": "en-US"},
+        CONTROLLED,
+        actions.ControlCall,
+    ),
+    (
         "hand_off_call",
         {"call_sid": CALL, "to": "+15555550199", "handoff_data": {"tries": 2}},
         "control-call",
@@ -402,7 +418,7 @@ def test_every_field_of_every_input_model_is_an_argument_of_a_method() -> None:
     assert arguments("run_action") == set(actions.RunAction.model_fields)
     controls = arguments(
         *("end_call", "transfer_call", "send_digits", "update_call", "hand_off_call", "limit_call"),
-        *("start_transcription", "stop_transcription", "record_message"),
+        *("start_transcription", "stop_transcription", "record_message", "play", "set_call_language"),
     )
     assert controls == set(actions.ControlCall.model_fields) - {"action"}
 

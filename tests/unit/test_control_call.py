@@ -24,8 +24,10 @@ NEEDS: dict[str, dict[str, Any]] = {
     "end": {},
     "transfer": {"to": "+14155550199"},
     "send_digits": {"digits": "1w#"},
+    "play": {"url": "https://example.com/hold.mp3"},
     "update": {"say": "One moment"},
     "hand_off": {},
+    "set_language": {"tts_language": "sv-SE"},
     "limit": {"time_limit": 600},
     "start_transcription": {},
     "stop_transcription": {},
@@ -37,6 +39,9 @@ FIELDS: dict[str, Any] = {
     "say": "One moment",
     "twiml": "<Response/>",
     "url": "https://example.com/twiml",
+    "loop": 2,
+    "tts_language": "sv-SE",
+    "transcription_language": "sv-SE",
     "handoff_data": {"reason": "a person is wanted"},
     "time_limit": 600,
     "transcribe": True,
@@ -50,7 +55,10 @@ BELONGS_TO = {
     "digits": ("send_digits",),
     "say": ("update", "record_message"),
     "twiml": ("update",),
-    "url": ("update",),
+    "url": ("update", "play"),
+    "loop": ("play",),
+    "tts_language": ("set_language",),
+    "transcription_language": ("set_language",),
     "handoff_data": ("hand_off",),
     "time_limit": ("limit",),
     "transcribe": ("transfer",),
@@ -127,6 +135,12 @@ def test_keys_are_pressed_and_the_line_stays_open(calling: FakeCalling) -> None:
     assert document(calling) == [("Play", {"digits": "12w#*W"}, ""), ("Pause", {"length": "20"}, "")]
 
 
+def test_a_sound_is_played_and_the_line_stays_open(calling: FakeCalling) -> None:
+    control(calling, "play", url="https://example.com/hold.mp3?a=1&b=2", loop=0)
+
+    assert document(calling) == [("Play", {"loop": "0"}, "https://example.com/hold.mp3?a=1&b=2"), STAY]
+
+
 def test_words_are_spoken_and_the_line_stays_open(calling: FakeCalling) -> None:
     control(calling, "update", say='One <moment> & a "half" 👋')
 
@@ -148,9 +162,10 @@ STAY: Verb = ("Pause", {"length": "20"}, "")
     [
         ("update", {"say": "One moment"}, ("Say", {}, "One moment")),
         ("send_digits", {"digits": "1w#"}, ("Play", {"digits": "1w#"}, "")),
+        ("play", {"url": "https://example.com/a.mp3"}, ("Play", {"loop": "1"}, "https://example.com/a.mp3")),
     ],
 )
-def test_after_words_and_keys_a_call_that_was_heard_is_heard_again(
+def test_after_words_keys_and_sounds_a_call_that_was_heard_is_heard_again(
     calling: FakeCalling, action: str, fields: dict[str, str], done: Verb
 ) -> None:
     control(calling, action, stream(1, leg=1, ended_at="2026-11-22T08:00:01.000Z"), OPEN, **fields)
@@ -387,7 +402,8 @@ def test_where_nobody_listened_nobody_listens_again(calling: FakeCalling, heard:
 
 
 @pytest.mark.parametrize(
-    ("action", "missing"), [("transfer", "to"), ("send_digits", "digits"), ("update", "one of"), ("limit", "time_limit")]
+    ("action", "missing"),
+    [("transfer", "to"), ("send_digits", "digits"), ("play", "url"), ("update", "one of"), ("limit", "time_limit")],
 )
 def test_a_field_that_an_action_needs_is_named_when_it_is_missing(calling: FakeCalling, action: str, missing: str) -> None:
     with pytest.raises(InvalidRequest, match=missing):
@@ -439,6 +455,11 @@ def test_a_transfer_goes_to_phone_numbers_only(calling: FakeCalling, to: str) ->
         {"action": "send_digits", "digits": ""},
         {"action": "send_digits", "digits": "1" * 101},
         {"action": "send_digits", "digits": "1\n"},
+        {"action": "play", "url": "s3://bucket/hold.mp3"},
+        {"action": "play", "loop": -1},
+        {"action": "play", "loop": 1001},
+        {"action": "set_language", "tts_language": "Swedish, please"},
+        {"action": "set_language", "transcription_language": "sv_SE"},
         {"action": "record_message", "max_length": 0},
         {"action": "record_message", "max_length": 3601},
         {"action": "record_message", "then": "wait"},
@@ -472,7 +493,7 @@ def test_the_limit_of_a_call_that_is_not_answered_yet_is_one(calling: FakeCallin
         control(calling, "limit", time_limit=600)
 
 
-@pytest.mark.parametrize("action", sorted(NEEDS.keys() - {"hand_off"}))
+@pytest.mark.parametrize("action", sorted(NEEDS.keys() - {"hand_off", "set_language"}))
 def test_a_call_that_is_over_is_told_so(calling: FakeCalling, action: str) -> None:
     calling.answers = [OVER]
 

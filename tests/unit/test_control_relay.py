@@ -70,6 +70,40 @@ def test_keys_for_a_session_that_is_over_go_by_a_document() -> None:
     assert [verb[0] for verb in verbs(board.calling.told[0][1] or "")] == ["Play", "Pause"]
 
 
+def test_a_sound_is_played_without_ending_the_session() -> None:
+    board = Switchboard(RELAYED)
+
+    board.control("play", url="https://example.com/hold.mp3", loop=3)
+    board.control("play", url="https://example.com/ding.mp3")
+
+    assert [message for _, message in board.sent] == [
+        {"type": "play", "source": "https://example.com/hold.mp3", "loop": 3},
+        {"type": "play", "source": "https://example.com/ding.mp3", "loop": 1},
+    ]
+    assert board.calling.told == []
+
+
+def test_a_session_goes_on_in_another_language() -> None:
+    board = Switchboard(RELAYED)
+
+    board.control("set_language", tts_language="sv-SE", transcription_language="en-US")
+    board.control("set_language", transcription_language="sv-SE")
+
+    assert [message for _, message in board.sent] == [
+        {"type": "language", "ttsLanguage": "sv-SE", "transcriptionLanguage": "en-US"},
+        {"type": "language", "transcriptionLanguage": "sv-SE"},
+    ]
+
+
+def test_a_language_is_needed_where_it_is_to_change() -> None:
+    board = Switchboard(RELAYED)
+
+    with pytest.raises(InvalidRequest, match="`tts_language`, `transcription_language`"):
+        board.control("set_language")
+
+    assert board.sent == []
+
+
 def test_words_by_twilio_bring_the_call_back_into_a_session() -> None:
     board = Switchboard(RELAYED)
 
@@ -100,22 +134,31 @@ def test_a_hand_off_may_say_nothing_at_all() -> None:
 
 
 @pytest.mark.parametrize("streams", [(), (OVER,), (stream(1),)], ids=["none", "over", "streamed"])
-def test_without_a_session_there_is_nothing_to_hand_off(streams: tuple[Stream, ...]) -> None:
+def test_without_a_session_there_is_nothing_to_hand_off_or_to_speak_another_language(streams: tuple[Stream, ...]) -> None:
     board = Switchboard(*streams)
 
-    with pytest.raises(NoMediaStream, match="no open ConversationRelay session"):
-        board.control("hand_off")
+    for action, fields in (("hand_off", {}), ("set_language", {"tts_language": "sv-SE"})):
+        with pytest.raises(NoMediaStream, match="no open ConversationRelay session"):
+            board.control(action, **fields)
 
     assert board.sent == []
 
 
-@pytest.mark.parametrize("action", ["hand_off", "send_digits"])
-def test_a_session_that_has_just_lost_its_connection_says_so(action: str) -> None:
+@pytest.mark.parametrize(
+    ("action", "fields"),
+    [
+        ("hand_off", {}),
+        ("send_digits", {"digits": "1"}),
+        ("play", {"url": "https://a.example"}),
+        ("set_language", {"tts_language": "da"}),
+    ],
+)
+def test_a_session_that_has_just_lost_its_connection_says_so(action: str, fields: dict[str, str]) -> None:
     board = Switchboard(RELAYED)
     board.connections.gone.add(RELAYED.connection_id)
 
     with pytest.raises(NoMediaStream, match="lost its connection"):
-        board.control(action, **({"digits": "1"} if action == "send_digits" else {}))
+        board.control(action, **fields)
 
 
 def test_a_number_in_the_data_is_refused_because_nobody_has_checked_it() -> None:

@@ -125,6 +125,13 @@ def test_what_we_send_has_the_fields_that_twilio_knows_and_no_more() -> None:
         "interruptible": False,
     }
     assert json.loads(relay.send_digits("1w#")) == {"type": "sendDigits", "digits": "1w#"}
+    assert json.loads(relay.play("https://example.com/a.mp3", loop=2)) == {
+        "type": "play",
+        "source": "https://example.com/a.mp3",
+        "loop": 2,
+    }
+    assert json.loads(relay.language(tts="sv-SE", transcription=None)) == {"type": "language", "ttsLanguage": "sv-SE"}
+    assert json.loads(relay.language(tts=None, transcription="da-DK")) == {"type": "language", "transcriptionLanguage": "da-DK"}
     assert json.loads(relay.end()) == {"type": "end"}
 
 

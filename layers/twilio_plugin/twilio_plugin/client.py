@@ -235,6 +235,17 @@ class TwilioPlugin:
         """Press keys, ``w`` being half a second."""
         return self._control(call_sid, "send_digits", digits=digits)
 
+    def play(self, call_sid: str, url: str, *, loop: int | None = None) -> ControlledCall:
+        """Play a sound file that Twilio fetches, `loop` times."""
+        return self._control(call_sid, "play", url=url, loop=loop)
+
+    def set_call_language(
+        self, call_sid: str, *, tts_language: str | None = None, transcription_language: str | None = None
+    ) -> ControlledCall:
+        """Have a ``relay`` session speak, or hear, another language."""
+        fields = {"tts_language": tts_language, "transcription_language": transcription_language}
+        return self._control(call_sid, "set_language", **fields)
+
     def update_call(
         self, call_sid: str, *, say: str | None = None, twiml: str | None = None, url: str | None = None
     ) -> ControlledCall:

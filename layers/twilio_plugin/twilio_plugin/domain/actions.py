@@ -83,6 +83,7 @@ class SendResult(BaseModel):
 _Words = Annotated[str | None, Field(min_length=1, max_length=3000)]
 _Document = Annotated[str | None, Field(min_length=1, max_length=4000)]
 _Url = Annotated[str | None, Field(pattern=r"^https?://[^\s/]+\S*$")]
+_LanguageTag = Annotated[str | None, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
 MAX_HANDOFF = 4000  # characters as JSON
 MAX_AUDIO = -(-60 * BYTES_PER_SECOND // 3) * 4  # a minute in base64
 _CallSid = Field(pattern=r"^CA[0-9a-fA-F]{32}$")
@@ -149,8 +150,10 @@ ControlAction = Literal[
     "end",
     "transfer",
     "send_digits",
+    "play",
     "update",
     "hand_off",
+    "set_language",
     "limit",
     "start_transcription",
     "stop_transcription",
@@ -165,7 +168,8 @@ class ControlCall(_Input):
     """The call's SID, from its event."""
     action: ControlAction
     """``update`` replaces what the person hears by one of `say`, `twiml` and `url`; ``record_message`` takes a message;
-    ``hand_off`` ends a ``relay`` session; ``limit`` says when the call is to end."""
+    ``hand_off`` ends a ``relay`` session, and ``set_language`` has it speak or hear another language; ``limit`` says when the
+    call is to end."""
     to: str | None = None
     """With ``transfer``: the number to connect the person to."""
     digits: Annotated[str | None, Field(pattern=r"^[0-9*#wW]+$", max_length=100)] = None
@@ -186,7 +190,13 @@ class ControlCall(_Input):
     twiml: _Document = None
     """With ``update``: a TwiML document to run."""
     url: _Url = None
-    """With ``update``: where Twilio fetches one."""
+    """With ``update``: where Twilio fetches one. With ``play``: where it fetches a sound file."""
+    loop: Annotated[int | None, Field(ge=0, le=1000)] = None
+    """With ``play``: how often, once where it is left out; 0 is until something else is done, or a thousand times."""
+    tts_language: _LanguageTag = None
+    """With ``set_language``: what Twilio speaks from here on, ``sv-SE``."""
+    transcription_language: _LanguageTag = None
+    """With ``set_language``: what it hears."""
     handoff_data: _HandoffData = None
     """With ``hand_off``: an object that `VOICE_STREAM_ENDED` brings to whoever takes over. `to` goes with it too."""
     time_limit: Annotated[int | None, Field(ge=5, le=14_400)] = None

@@ -112,6 +112,17 @@ def text(token: str, *, last: bool, interruptible: bool) -> str:
     return _message({"type": "text", "token": token, "last": last} | ({} if interruptible else {"interruptible": False}))
 
 
+def play(source: str, *, loop: int) -> str:
+    """Play the sound file at this URL behind what was sent before, so many times; 0 is a thousand."""
+    return _message({"type": "play", "source": source, "loop": loop})
+
+
+def language(*, tts: str | None, transcription: str | None) -> str:
+    """From here on Twilio speaks, or hears, another language; what is None stays as it is, and one of the two must not be."""
+    asked = {"ttsLanguage": tts, "transcriptionLanguage": transcription}
+    return _message({"type": "language"} | {name: code for name, code in asked.items() if code is not None})
+
+
 def send_digits(digits: str) -> str:
     """Press these keys: ``0-9 * # w``, w being half a second."""
     return _message({"type": "sendDigits", "digits": digits})

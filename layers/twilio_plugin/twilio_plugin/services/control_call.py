@@ -32,7 +32,10 @@ _BELONGS_TO: dict[str, tuple[ControlAction, ...]] = {
     "digits": ("send_digits",),
     "say": ("update", "record_message"),
     "twiml": ("update",),
-    "url": ("update",),
+    "url": ("update", "play"),
+    "loop": ("play",),
+    "tts_language": ("set_language",),
+    "transcription_language": ("set_language",),
     "handoff_data": ("hand_off",),
     "time_limit": ("limit",),
     "transcribe": ("transfer",),
@@ -46,6 +49,9 @@ _MESSAGE_SECONDS = 120
 _MESSAGE_ENDS_WITH = "#"
 # The status of a call that is told something beside its document: no other takes a hand-off, or a transcription.
 _GOES_ON = "in-progress"
+# What goes over the socket of a ConversationRelay session; and what does where there is one, and else is a document.
+_OF_SESSIONS: tuple[ControlAction, ...] = ("hand_off", "set_language")
+_OF_SESSIONS_TOO: tuple[ControlAction, ...] = ("send_digits", "play")
 # Twilio says what became of a recording, and also that there is none.
 _RECORDING_EVENTS = "completed absent"
 
@@ -74,11 +80,11 @@ class Controller:
 def control_call(request: ControlCall, by: Controller) -> ControlledCall:
     """Do it, at once. What the call was doing is abandoned; one with a stream gets a new one after words and keys.
 
-    Only a ConversationRelay session takes keys, and a hand-off, over its own socket.
+    Only a ConversationRelay session takes keys, sounds, languages and a hand-off, over its own socket.
 
     Raises:
         InvalidRequest, InvalidPhoneNumber, RecipientNotAllowed: refused before Twilio.
-        NoMediaStream: a hand-off, or keys, for a session that is over.
+        NoMediaStream: what only a session takes, for one that is over.
         StorageUnavailable: nothing was asked of Twilio.
         TwilioRejected: above all 21220, the call is over, which is no error of `limit`; 20404, there is none.
         TwilioUnavailable, SendOutcomeUnknown: see `twilio_plugin.errors`.
@@ -93,8 +99,8 @@ def control_call(request: ControlCall, by: Controller) -> ControlledCall:
     if request.action == "stop_transcription":
         return _stop_transcription(request, by)
     stream = by.streams.of_call(request.call_sid)
-    if request.action == "hand_off" or (request.action == "send_digits" and _is_relayed(stream)):
-        _send(stream, _message(request, by), by)
+    if request.action in _OF_SESSIONS or (request.action in _OF_SESSIONS_TOO and _is_relayed(stream)):
+        _send(request, stream, by)
         return ControlledCall(call_sid=request.call_sid, status=_GOES_ON)
     document, url = _document(request, stream, by)
     status = by.calling.redirect(request.call_sid, twiml=document, url=url)
@@ -110,15 +116,24 @@ def _is_relayed(stream: Stream | None) -> bool:
 def _message(request: ControlCall, by: Controller) -> str:
     if request.action == "send_digits":
         return relay.send_digits(_digits(request).lower())
+    if request.action == "play":
+        return relay.play(_sound(request), loop=_loop(request))
+    if request.action == "set_language":
+        if request.tts_language is None and request.transcription_language is None:
+            raise InvalidRequest("Give `tts_language`, `transcription_language` or both: what to speak and what to hear.")
+        return relay.language(tts=request.tts_language, transcription=request.transcription_language)
     data = request.handoff_data or {}
     if "to" in data:
         raise InvalidRequest("`handoff_data` has a `to`: give the number to connect the person to as `to` beside it.")
     return relay.end(data | ({"to": _number(request.to, by)} if request.to else {}))
 
 
-def _send(stream: Stream | None, message: str, by: Controller) -> None:
+def _send(request: ControlCall, stream: Stream | None, by: Controller) -> None:
+    message = _message(request, by)
     if stream is None or not _is_relayed(stream):
-        raise NoMediaStream("The call has no open ConversationRelay session to hand over; `transfer` works in every call.")
+        raise NoMediaStream(
+            f"The call has no open ConversationRelay session, which {request.action!r} is for. `transfer` works in every call."
+        )
     try:
         by.connections().send(stream.connection_id, message)
     except ConnectionGone as gone:
@@ -131,6 +146,16 @@ def _digits(request: ControlCall) -> str:
     return request.digits
 
 
+def _sound(request: ControlCall) -> str:
+    if not request.url:
+        raise InvalidRequest("`url` is missing: the sound file to play.")
+    return request.url
+
+
+def _loop(request: ControlCall) -> int:
+    return 1 if request.loop is None else request.loop
+
+
 def _document(request: ControlCall, stream: Stream | None, by: Controller) -> tuple[str | None, str | None]:
     if request.action == "update":
         if request.say is not None:
@@ -140,6 +165,8 @@ def _document(request: ControlCall, stream: Stream | None, by: Controller) -> tu
         return document_or_url(None, request.twiml, request.url)
     if request.action == "send_digits":
         return twiml.document(twiml.press(_digits(request)), _afterwards(stream, by)), None
+    if request.action == "play":
+        return twiml.document(twiml.play(_sound(request), loop=_loop(request)), _afterwards(stream, by)), None
     if request.action == "record_message":
         return _message_document(request, stream, by), None
     if not request.to:
