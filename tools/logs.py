@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
@@ -156,6 +156,12 @@ def main(argv: list[str] | None = None) -> int:
             for line in follow(logs, stack, since=since, about=about, level=level):
                 _show(line)
         found = lines(logs, stack, since=since, about=about, level=level)
+    except NoRegionError:
+        sys.stderr.write(
+            "No AWS region is set: say REGION=us-east-1, or wherever the stack is. "
+            "The local stack's logs are read as soon as `make run` says that it is up.\n"
+        )
+        return 1
     except (BotoCoreError, ClientError) as error:
         sys.stderr.write(f"The logs cannot be read: {error}\n")
         return 1

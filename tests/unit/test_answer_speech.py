@@ -58,6 +58,7 @@ class Call:
                 utterances=self.world.utterances,
                 connections=lambda: self.world.connections,
                 clock=self.world.clock,
+                sleep=self.sleep,
                 guard=outbound_guard(self.world.clock),
                 phone_number=OURS,
                 default_region="US",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -99,6 +100,7 @@ def control_in(
         utterances=world.utterances,
         connections=lambda: world.connections,
         clock=world.clock,
+        sleep=lambda seconds: world.clock.advance(seconds=seconds),
         guard=outbound_guard(world.clock),
         phone_number=OURS,
         default_region="US",
@@ -484,13 +486,36 @@ def test_the_limit_of_a_call_that_is_over_is_no_error(calling: FakeCalling) -> N
     assert control(calling, "limit", time_limit=600).status == "completed"
 
 
-def test_the_limit_of_a_call_that_is_not_answered_yet_is_one(calling: FakeCalling) -> None:
+def test_the_limit_of_a_call_that_is_not_answered_yet_is_set_a_moment_later(calling: FakeCalling) -> None:
+    calling.answers = [OVER, OVER]
+    calling.known = {sid(1): inbound(1, "ringing")}
+    world = FakeStreamWorld.new()
+    asked_at = world.clock()
+
+    assert control_in(world, calling, "limit", time_limit=600).status == "in-progress"
+    assert calling.limited == [(sid(1), 600)] * 3
+    assert timedelta(seconds=1.5) < world.clock() - asked_at < timedelta(seconds=2)
+
+
+def test_the_limit_of_a_call_that_stays_unanswered_is_an_error(calling: FakeCalling) -> None:
     """Lambda asks again a minute later."""
-    calling.answers = [OVER]
+    calling.answers = [OVER] * 4
     calling.known = {sid(1): inbound(1, "ringing")}
 
     with pytest.raises(TwilioRejected):
         control(calling, "limit", time_limit=600)
+
+    assert len(calling.limited) == 4
+
+
+def test_what_else_twilio_refuses_of_a_limit_is_an_error_at_once(calling: FakeCalling) -> None:
+    calling.answers = [OVER]
+    calling.known = {sid(1): inbound(1, "in-progress")}
+
+    with pytest.raises(TwilioRejected):
+        control(calling, "limit", time_limit=600)
+
+    assert len(calling.limited) == 1
 
 
 @pytest.mark.parametrize("action", sorted(NEEDS.keys() - {"hand_off", "set_language"}))

@@ -36,6 +36,7 @@ class Switchboard:
             utterances=self.world.utterances,
             connections=lambda: self.connections,
             clock=self.world.clock,
+            sleep=lambda _: None,
             guard=outbound_guard(self.world.clock),
             phone_number=OURS,
             default_region="US",

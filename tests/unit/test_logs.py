@@ -4,6 +4,7 @@ import itertools
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -140,3 +141,14 @@ def test_the_command_prints_and_says_where_it_found_nothing(
 def test_a_time_that_is_none_is_refused_in_words(capsys: pytest.CaptureFixture[str]) -> None:
     assert tool.main(["--stack-name", "phone", "--since", "yesterday"]) == 1
     assert "'yesterday' is no time" in capsys.readouterr().err
+
+
+def test_no_region_is_said_with_how_to_name_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    monkeypatch.delenv("AWS_REGION", raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+
+    assert tool.main(["--stack-name", "phone"]) == 1
+    assert "REGION=us-east-1" in capsys.readouterr().err

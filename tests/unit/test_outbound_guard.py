@@ -113,6 +113,7 @@ class Phone:
             utterances=self.streams.utterances,
             connections=lambda: self.streams.connections,
             clock=self.calls.clock,
+            sleep=lambda _: None,
             guard=self.guard,
             phone_number=OURS,
             default_region="US",

@@ -30,7 +30,8 @@ def main(arguments: list[str]) -> int:
     examinations = []
     text = Text(coloured=sys.stdout.isatty())
     if not asked.json:
-        print(f"Looking at {stack.name}{' on this machine' if stack.local else f' in {stack.region}'} …", flush=True)
+        where = " on this machine" if stack.local else f" in {stack.region}" if stack.region else ""
+        print(f"Looking at {stack.name}{where} …", flush=True)
     for examination in examine(stack, CHECKS):
         examinations.append(examination)
         if not asked.json:

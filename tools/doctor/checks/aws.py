@@ -18,7 +18,11 @@ _WELL = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE", "UPDATE_ROLLBA
 def credentials(stack: Stack, seen: Examination) -> None:
     """Who we are to AWS, and where."""
     if not stack.region:
-        seen.error("No AWS region is set.", "Set AWS_REGION to the region that the stack is in, or pass --region.")
+        seen.error(
+            "No AWS region is set.",
+            "Set AWS_REGION to the region that the stack is in, or pass --region. "
+            "The local stack is looked at as soon as `make run` says that it is up.",
+        )
         return
     account = stack.client("sts").get_caller_identity()["Account"]
     seen.fact(f"AWS account {account}, {stack.region}")

@@ -49,6 +49,9 @@ _MESSAGE_SECONDS = 120
 _MESSAGE_ENDS_WITH = "#"
 # The status of a call that is told something beside its document: no other takes a hand-off, or a transcription.
 _GOES_ON = "in-progress"
+# A call that Twilio has asked us about is answered a moment later, and cannot be limited before: seconds between looks.
+_UNANSWERED = ("queued", "ringing")
+_UNTIL_ANSWERED = (0.5, 1.0, 2.0)
 # What goes over the socket of a ConversationRelay session; and what does where there is one, and else is a document.
 _OF_SESSIONS: tuple[ControlAction, ...] = ("hand_off", "set_language")
 _OF_SESSIONS_TOO: tuple[ControlAction, ...] = ("send_digits", "play")
@@ -66,6 +69,7 @@ class Controller:
     connections: Callable[[], Connections]
     """Asked for only where something goes over a ConversationRelay session."""
     clock: Clock
+    sleep: Callable[[float], None]
     guard: OutboundGuard
     phone_number: str
     default_region: str
@@ -247,14 +251,19 @@ def _number(written: str, by: Controller) -> str:
 def _limit(request: ControlCall, by: Controller) -> str:
     if request.time_limit is None:
         raise InvalidRequest("`time_limit` is missing: the seconds that the call may last.")
-    try:
-        return by.calling.limit(request.call_sid, min(request.time_limit, by.guard.limits.max_call_seconds))
-    except TwilioRejected:
-        # It is asked for of every person's call. Some have hung up by then, and there is nothing left to limit.
-        call = by.calling.fetch(request.call_sid)
-        if call and call.ended:
-            return call.status
-        raise
+    # It is asked for of every person's call, as soon as it is known.
+    pauses = iter(_UNTIL_ANSWERED)
+    while True:
+        try:
+            return by.calling.limit(request.call_sid, min(request.time_limit, by.guard.limits.max_call_seconds))
+        except TwilioRejected:
+            call = by.calling.fetch(request.call_sid)
+            if call and call.ended:
+                return call.status  # they have hung up by now, and there is nothing left to limit
+            pause = next(pauses, None) if call and call.status in _UNANSWERED else None
+            if pause is None:
+                raise
+        by.sleep(pause)
 
 
 def _afterwards(stream: Stream | None, by: Controller) -> twiml.Verb:

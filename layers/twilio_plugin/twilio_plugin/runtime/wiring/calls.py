@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -189,6 +190,7 @@ def controller(env: config.ControlCall | config.Bridge) -> Controller:
         connections=cache(lambda: parts.connections(env.websocket_management_url)),
         transcriptions=parts.transcriptions_reader(env.calls_table),
         clock=parts.now,
+        sleep=time.sleep,
         guard=parts.outbound_guard(env),
         phone_number=env.twilio_phone_number,
         default_region=env.phone_default_region,
